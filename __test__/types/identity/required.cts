@@ -1,0 +1,4 @@
+import guestAuth = require('genesys-guest-auth');
+
+export const required: typeof guestAuth = guestAuth;
+export type Authenticator = guestAuth.GuestAuthenticator;

@@ -1,0 +1,140 @@
+// A run as a Markdown table.
+
+import { short } from './lib/chart.mjs';
+
+const COLUMNS = ['axios', 'undici', 'package-3', 'package-4', 'floor-3', 'floor-4'];
+const HEADINGS = [
+  '(a) axios, 3 requests',
+  '(b) undici, 3',
+  '(c) package, 3',
+  '(c) package, 4',
+  '(d) floor, 3',
+  '(d) floor, 4',
+];
+
+/** `median (min–max)`; the range only where it says something. */
+function cell(figure, unit = '') {
+  if (!figure) return '–';
+  const { median, min, max } = figure;
+  const range = short(min) === short(max) ? '' : ` (${short(min)}–${short(max)})`;
+  return `${short(median)}${unit && ` ${unit}`}${range}`;
+}
+
+const times = (figure, by) => Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, value * by]));
+
+/** A line: what it is, and a figure for each column. */
+const line = (label, figureOf) => [label, ...COLUMNS.map((column) => figureOf(column))];
+
+const lines = {
+  *throughput(data) {
+    yield line('main-thread CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.mainUs));
+    yield line('process CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.processUs));
+    yield line('authentications/s on one core, 64 in flight', (name) => cell(data[name]?.perSecond));
+    yield line('… as a multiple of (b)', (name) => cell(times(data[name].perSecond, 1 / data.undici.perSecond.median)));
+    yield line('… core used by the client, % (below 95: the server was the limit)', (name) =>
+      cell(times(data[name].busy, 100)),
+    );
+    const floor = { 'package-3': 'floor-3', 'package-4': 'floor-4' };
+    yield line('process CPU as a multiple of (d)', (name) =>
+      floor[name] ? cell(times(data[name].processUs, 1 / data[floor[name]].processUs.median)) : '–',
+    );
+  },
+  *latency(data) {
+    yield line('latency, 50 ms on every endpoint, warm, 16 in flight: p50, ms', (name) => cell(data[name]?.p50));
+    yield line('… p99, ms', (name) => cell(data[name]?.p99));
+    const { p50, p99 } = data['undici-parallel'];
+    const parallel = `${cell(p50)} / ${cell(p99)}`;
+    yield line('… (b) with the package’s order of requests: p50 / p99, ms', (name) =>
+      name === 'undici' ? parallel : '–',
+    );
+  },
+  *pace(data) {
+    const above = (name, figure) => {
+      const { median, min, max } = data[name][figure];
+      const idle = data.idle[figure].median;
+      return cell({ median: median - idle, min: min - idle, max: max - idle });
+    };
+    const idle = data.idle;
+    yield line(`event-loop delay p99 at 300/s, ms (idle loop: ${cell(idle.delayP99)})`, (name) =>
+      cell(data[name]?.delayP99),
+    );
+    yield line('… above the idle loop, ms', (name) => (data[name] ? above(name, 'delayP99') : '–'));
+    yield line(`process CPU at 300/s, % of a core (the driver alone: ${cell(idle.processPercent)})`, (name) =>
+      cell(data[name]?.processPercent),
+    );
+  },
+  *growth(data) {
+    const sizes = [...new Set(Object.keys(data).map((key) => key.split('@')[1]))];
+    for (const size of sizes) {
+      yield line(`process CPU for one authentication, ${short(Number(size))} in flight, µs`, (name) =>
+        cell(data[`${name}@${size}`]?.processUs),
+      );
+    }
+  },
+  *cold(data) {
+    const sizes = [...new Set(Object.keys(data).map((key) => key.split('@')[1]))];
+    for (const size of sizes) {
+      const of = (name, figure) => cell(data[`${name === 'package-4' ? 'package' : name}@${size}`]?.[figure]);
+      yield line(`token requests for ${short(Number(size))} concurrent cold calls`, (name) =>
+        of(name, 'tokenRequests'),
+      );
+      yield line('… time until all are done, ms', (name) => of(name, 'coldMs'));
+      yield line('… as a multiple of the same burst once more', (name) => of(name, 'ratio'));
+    }
+  },
+  *tls(data) {
+    yield line('through TLS on loopback: first call of a process, ms', (name) => cell(data[name]?.coldMs));
+    yield line('… first call after `warmUp()`, ms', (name) => cell(data[name]?.warmedUpMs));
+    yield line('… one after another on open connections: p50, ms', (name) => cell(data[name]?.p50));
+    yield line('… p99, ms', (name) => cell(data[name]?.p99));
+  },
+  *sessions(data) {
+    const of = { axios: 'map', undici: 'map', 'package-3': 'package', 'package-4': 'package' };
+    const sizes = Object.keys(data.map).filter((figure) => figure.startsWith('rss@'));
+    for (const size of sizes.map((figure) => figure.slice(4))) {
+      const label = `memory of a live session at ${short(Number(size))}, B (on the JavaScript heap)`;
+      yield line(label, (name) => {
+        const figures = data[of[name]];
+        if (name !== 'axios' && name !== 'package-4') return '–';
+        return `${cell(figures[`rss@${size}`])} (${short(Math.max(0, figures[`heap@${size}`].median))})`;
+      });
+    }
+  },
+  *collection(data) {
+    const of = (name) => ({ axios: data.map, 'package-4': data.package })[name];
+    yield line('full garbage collection, no sessions, ms', (name) => cell(of(name)?.emptyMs));
+    yield line(`… with ${short(data.map.size.median)} live sessions, ms`, (name) => cell(of(name)?.fullMs));
+  },
+  *heap(data) {
+    yield line('JavaScript heap allocated for one authentication, B', (name) => cell(data[name]?.bytes));
+  },
+  *startup(data) {
+    yield line('`require` to an authenticator: ms', (name) => cell(data[name]?.readyMs));
+    yield line('… resident memory, MiB', (name) => cell(data[name]?.readyMiB));
+    yield line('`require` to the first guest: ms', (name) => cell(data[name]?.firstMs));
+    yield line('… resident memory, MiB', (name) => cell(data[name]?.firstMiB));
+  },
+  *size(data) {
+    for (const [file, bytes] of Object.entries(data)) {
+      yield line(`size of \`${file}\`, MB`, (name) => (name === 'package-4' ? (bytes / 1e6).toFixed(2) : '–'));
+    }
+  },
+};
+
+/** The run as text. */
+export function report({ machine, rounds, results }) {
+  const rows = Object.entries(results).flatMap(([name, data]) => [...lines[name](data)]);
+  const row = (cells) => `| ${cells.join(' | ')} |`;
+  return [
+    `${machine.date}, ${machine.cpu}, ${machine.cores} cores, ${machine.platform}; Node ${machine.node}, ${machine.rust};`,
+    `axios ${machine.axios}, undici ${machine.undici}, zod ${machine.zod}. Medians of ${rounds} rounds (lowest–highest).`,
+    machine.pinned
+      ? 'The client had one core to itself and the sandbox another.'
+      : 'Processes were not bound to cores.',
+    '',
+    row(['measure', ...HEADINGS]),
+    row(['---', ...HEADINGS.map(() => '---:')]),
+    ...rows.map(row),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,6 @@
+//! Sets the linker options that a Node.js addon needs.
+
+fn main() {
+    #[cfg(feature = "addon")]
+    napi_build::setup();
+}

@@ -1,0 +1,188 @@
+/// <reference lib="esnext.disposable" />
+
+import type { AuditLogCallback } from './lib/types/audit';
+import type {
+  AuthenticatorConfig,
+  CallOptions,
+  CloseOptions,
+  GuestContextEnricherOptions,
+  GuestTokenManagerOptions,
+  OAuthConfig,
+} from './lib/types/config';
+import type { AnalyticsPayload, AuthenticationResult, GuestAuthResponse, GuestRequest } from './lib/types/guest';
+import type { GuestRequestSchemaType } from './lib/types/schema';
+import type { SdkClient } from './lib/types/sdk';
+
+export type * from './lib/types/audit';
+export type * from './lib/types/config';
+export * from './lib/types/errors';
+export type * from './lib/types/guest';
+export type * from './lib/types/issues';
+export type * from './lib/types/schema';
+export type { SdkClient } from './lib/types/sdk';
+
+/** Counters of one instance since it was made, and its state now. Plain numbers: a snapshot, not a live view. */
+export interface AuthenticatorMetrics {
+  /** Calls to `authenticateGuest` that gave a guest. */
+  readonly authenticated: number;
+  /** Calls that failed, by the `code` of their error; codes that never occurred are absent. */
+  readonly failed: Readonly<Record<string, number>>;
+  /** Calls refused because of a live session. */
+  readonly duplicates: number;
+  /** Requests sent again. */
+  readonly retries: number;
+  /** Answers that throttled: 429, and the login host's rate limit. */
+  readonly throttled: number;
+  /** CRM lookups that gave no profile because they failed. */
+  readonly crmFailures: number;
+  /** Attributes that could not be written for good. */
+  readonly enrichmentFailures: number;
+  /** Token requests. */
+  readonly oauthRequests: number;
+  /** Sessions alive now. */
+  readonly liveSessions: number;
+  /** Guest calls running now. */
+  readonly inFlight: number;
+  /** Guest calls waiting now, for `maxConcurrency` or for the server's rate limit. */
+  readonly queued: number;
+  /** Analytics events: waiting now, delivered, given up. */
+  readonly analytics: { readonly pending: number; readonly delivered: number; readonly failed: number };
+}
+
+/** What an instance with connections of its own has in common. */
+interface Closable extends AsyncDisposable {
+  /**
+   * Refuses new calls with `ClosedError`, waits for the running ones and for undelivered events, then releases
+   * connections and memory. A second call waits for the first.
+   */
+  close(options?: CloseOptions): Promise<void>;
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Authenticates guests: validation, duplicate guard, guest creation, enrichment, analytics and audit in one call. */
+export class GuestAuthenticator implements Closable {
+  /** @throws GuestConfigError */
+  constructor(config: AuthenticatorConfig);
+
+  /**
+   * Creates a guest session. Resolves when the guest exists, its token is verified, its attributes are sent, and the
+   * analytics event and the audit record are handed over.
+   *
+   * @throws GuestValidationError, DuplicateSessionError, SessionCapacityError or ClosedError before anything is sent
+   * @throws TypeError when `attributes` cannot be written as JSON
+   * @throws OAuthError, GuestCreationError and its subclasses, ChannelUnavailableError, TokenSignatureError,
+   * NetworkError, TimeoutError or StoreUnavailableError after that; the session key is free again
+   */
+  authenticateGuest(payload: GuestRequest, options?: CallOptions): Promise<AuthenticationResult>;
+
+  /**
+   * Ends a session, so that its key can be used again. An unknown key is not an error.
+   * @param sessionKey from {@link GuestAuthenticator.getSessionKey}
+   */
+  invalidateSession(sessionKey: string, options?: CallOptions): Promise<void>;
+
+  /** Key of a session, `${email.toLowerCase()}::${channelId}`. */
+  getSessionKey(email: string, channelId: string): string;
+
+  /**
+   * Exchanges a refresh token for a new guest token, which is verified. A used refresh token gives the newest token
+   * known for it.
+   * @throws TokenRefreshError, GuestConflictError, TokenSignatureError, NetworkError or TimeoutError
+   */
+  rotateRefreshToken(refreshToken: string, options?: CallOptions): Promise<string>;
+
+  /**
+   * A valid access token: cached, renewed ahead of its expiry, one request for all who wait. Can be passed on unbound.
+   * @throws OAuthError, NetworkError or TimeoutError
+   */
+  getAccessToken(options?: CallOptions): Promise<string>;
+
+  /**
+   * An `ApiClient` of `purecloud-platform-client-v2` for the same environment, whose every request carries a fresh
+   * access token of this instance; the same one on every call.
+   * @throws SdkNotInstalledError
+   */
+  getSdkClient(): SdkClient;
+
+  /** Fetches a token and opens connections, so that the first guest does not wait for them. */
+  warmUp(options?: CallOptions): Promise<void>;
+
+  /** Waits until the analytics events accepted so far are delivered or given up. */
+  flush(): Promise<void>;
+
+  /** What was done so far, as numbers. */
+  metrics(): AuthenticatorMetrics;
+
+  close(options?: CloseOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The access token of an OAuth client: one flight for all callers, renewed ahead of its expiry. */
+export class OAuthManager implements Closable {
+  /** @throws GuestConfigError */
+  constructor(config: OAuthConfig);
+  /** @throws OAuthError, NetworkError or TimeoutError */
+  getAccessToken(options?: CallOptions): Promise<string>;
+  close(options?: CloseOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Validates guest requests as zod 4 does. */
+export const GuestRequestSchema: GuestRequestSchemaType;
+
+/** Which e-mail addresses have a session on which channel; synchronous, in memory, without expiry. */
+export class DuplicateSessionGuard {
+  /** `${email.toLowerCase()}::${channelId}`. */
+  getSessionKey(email: string, channelId: string): string;
+  /** `true` when the key is taken, by whichever guest; else takes it for `guestId`. A taken key stays taken. */
+  checkDuplicate(sessionKey: string, guestId: string): boolean;
+  /** Frees the key. */
+  invalidate(sessionKey: string): void;
+}
+
+/** Creates guests and refreshes their tokens, with access tokens from elsewhere. */
+export class GuestTokenManager implements Closable {
+  /**
+   * @param environment as in {@link OAuthConfig}
+   * @param getAccessToken gives a bearer token; asked for each call, and once more after a 401
+   * @throws GuestConfigError
+   */
+  constructor(environment: string, getAccessToken: () => Promise<string>, options?: GuestTokenManagerOptions);
+  /**
+   * Creates a guest and verifies its token. Neither validates the payload nor guards against duplicates.
+   * @throws GuestCreationError and its subclasses, TokenSignatureError, NetworkError or TimeoutError
+   */
+  createGuestSession(payload: GuestRequest, options?: CallOptions): Promise<GuestAuthResponse>;
+  /** See {@link GuestAuthenticator.rotateRefreshToken}. */
+  rotateRefreshToken(refreshToken: string, options?: CallOptions): Promise<string>;
+  close(options?: CloseOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Looks up a guest's profile, sends it on as attributes, and reports to analytics and audit. */
+export class GuestContextEnricher implements Closable {
+  /**
+   * @param crmBaseUrl see {@link AuthenticatorConfig.crmBaseUrl}
+   * @param analyticsWebhookUrl see {@link AuthenticatorConfig.analyticsWebhookUrl}
+   * @param auditLogCallback see {@link AuthenticatorConfig.auditLogCallback}
+   * @throws GuestConfigError
+   */
+  constructor(
+    crmBaseUrl: string,
+    analyticsWebhookUrl: string,
+    auditLogCallback: AuditLogCallback,
+    options?: GuestContextEnricherOptions,
+  );
+  /**
+   * Resolves with the analytics event when it is in the outbox. A failing CRM, PUT or webhook does not make it reject.
+   * @throws ClosedError
+   */
+  enrichAndSync(
+    guestData: GuestAuthResponse,
+    requestPayload: GuestRequest,
+    options?: CallOptions,
+  ): Promise<AnalyticsPayload>;
+  close(options?: CloseOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,41 @@
+'use strict';
+
+const { warn } = require('./bridge');
+
+/** The tutorial's sink. */
+function logToConsole(record) {
+  console.log('[AUDIT]', JSON.stringify(record, null, 2));
+}
+
+/** Only what kind of error: its message may hold the record, and it may be no error at all. */
+function kindOf(error) {
+  try {
+    if (typeof error?.name === 'string') return error.name;
+  } catch {
+    // A getter of the callback's own making.
+  }
+  return typeof error;
+}
+
+/**
+ * Hands records to a callback whose failures harm nobody: what it throws or rejects with is reported once.
+ * @param {(record: object) => unknown} [callback]
+ */
+function auditSink(callback = logToConsole) {
+  let reported = false;
+  const report = (error) => {
+    if (reported) return;
+    reported = true;
+    warn(`auditLogCallback failed (${kindOf(error)}); further failures are not reported`, 'AUDIT_CALLBACK_FAILED');
+  };
+  return (record) => {
+    try {
+      const outcome = callback(record);
+      if (typeof outcome?.then === 'function') Promise.resolve(outcome).then(undefined, report);
+    } catch (error) {
+      report(error);
+    }
+  };
+}
+
+module.exports = { auditSink };

@@ -1,0 +1,192 @@
+'use strict';
+
+// The JavaScript end of the bridge: numbers calls, settles them when their results come, and keeps the process alive
+// while there are any. One for each environment (main thread or worker).
+
+const { native } = require('./native');
+const { fromStructure } = require('./errors');
+
+// The kinds of message in a batch; `src/addon/bridge.rs` has the other end.
+const RESOLVE = 0;
+const REJECT = 1;
+const WARNING = 2;
+const IDLE = 3;
+const TOKEN_WANTED = 4;
+
+const MAX_CALL = 2 ** 32;
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
+
+/** A call's failure, before it becomes an error in the stack of the one who awaits it. */
+class Refusal {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+const pending = new Map();
+const idleListeners = new Set();
+const tokenSources = new Map();
+const tokenErrors = new Map();
+let lastCall = 0;
+let lastSource = 0;
+
+// The portable way to keep a process alive: references to a thread-safe function hold Node, but not Bun or Deno.
+let keepAlive;
+
+function hold() {
+  keepAlive ??= setInterval(() => {}, LONGEST_INTERVAL_MS);
+  keepAlive.ref();
+}
+
+const bridge = new native.Bridge(dispatch);
+
+function dispatch(batch) {
+  for (let i = 0; i < batch.length; i += 3) {
+    const number = batch[i + 1];
+    const text = batch[i + 2];
+    switch (batch[i]) {
+      case RESOLVE:
+        settle(number, text);
+        break;
+      case REJECT:
+        settle(number, new Refusal(text));
+        break;
+      case WARNING:
+        warn(text, 'ANALYTICS_UNDELIVERED');
+        break;
+      case IDLE:
+        for (const listener of idleListeners) listener();
+        break;
+      case TOKEN_WANTED:
+        provideToken(number, Number(text));
+        break;
+    }
+  }
+}
+
+function settle(call, outcome) {
+  const resolve = pending.get(call);
+  if (resolve === undefined) return;
+  pending.delete(call);
+  if (pending.size === 0) keepAlive.unref();
+  resolve(outcome);
+}
+
+/**
+ * Makes a native call: `begin(call)` starts it, or returns the text of a failure that came before. The result is the
+ * text that the core gave; a failure is thrown as `signal.reason` when the signal ended the call, else as an error.
+ *
+ * @param {(call: number) => string | null | undefined} begin
+ * @param {AbortSignal} [signal]
+ * @param {(failure: object) => void} [onFailure] sees the failure's structure before it is thrown
+ * @param {(text: string) => void} [onLate] sees a result that nobody wants any more
+ */
+async function call(begin, signal, onFailure, onLate) {
+  if (signal?.aborted) throw signal.reason;
+  do lastCall = (lastCall + 1) % MAX_CALL;
+  while (pending.has(lastCall));
+  const number = lastCall;
+  const refused = begin(number);
+  if (typeof refused === 'string') throw failure(refused, undefined, onFailure);
+
+  const settled = new Promise((resolve) => pending.set(number, resolve));
+  if (pending.size === 1) hold();
+  if (signal === undefined) {
+    const outcome = await settled;
+    if (typeof outcome === 'string') return outcome;
+    throw failure(outcome.text, undefined, onFailure);
+  }
+  watch(signal, number);
+  try {
+    const outcome = await settled;
+    if (typeof outcome !== 'string') throw failure(outcome.text, signal, onFailure);
+    if (!signal.aborted) return outcome;
+    // Done, but aborted before anybody here heard of it.
+    onLate?.(outcome);
+    throw signal.reason;
+  } finally {
+    unwatch(signal, number);
+  }
+}
+
+/** Calls under way by signal. One listener for each: Node warns of a leak from the eleventh on. */
+const watched = new WeakMap();
+
+function watch(signal, number) {
+  let entry = watched.get(signal);
+  if (entry === undefined) {
+    const numbers = new Set();
+    const abort = () => {
+      // The latest first: else the place that an earlier call gives up would be taken by one that ends next.
+      for (const one of [...numbers].reverse()) bridge.abort(one);
+    };
+    entry = { numbers, abort };
+    watched.set(signal, entry);
+    signal.addEventListener('abort', abort, { once: true });
+  }
+  entry.numbers.add(number);
+  // The payload's own getters have run since the first look.
+  if (signal.aborted) bridge.abort(number);
+}
+
+function unwatch(signal, number) {
+  const { numbers, abort } = watched.get(signal);
+  numbers.delete(number);
+  if (numbers.size > 0) return;
+  watched.delete(signal);
+  signal.removeEventListener('abort', abort);
+}
+
+function failure(text, signal, onFailure) {
+  const structure = JSON.parse(text);
+  onFailure?.(structure);
+  const { code, tokenRequest } = structure.error;
+  if (code === 'ABORTED' && signal?.aborted) return signal.reason;
+  if (tokenErrors.has(tokenRequest)) return tokenErrors.get(tokenRequest).error;
+  const error = fromStructure(structure.error);
+  // What the reader wants to see first is who called.
+  Error.captureStackTrace?.(error, call);
+  return error;
+}
+
+/** The signal of a call's options; something else in its place is the caller's mistake. */
+function signalOf(options) {
+  const signal = options?.signal ?? undefined;
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return signal;
+  throw new TypeError('options.signal must be an AbortSignal');
+}
+
+/** Registers who can answer when the core wants an access token. The reference is weak: the owner is alive in a call. */
+function addTokenSource(owner) {
+  lastSource += 1;
+  tokenSources.set(lastSource, new WeakRef(owner));
+  forgottenOwners.register(owner, lastSource);
+  return lastSource;
+}
+
+const forgottenOwners = new FinalizationRegistry((source) => tokenSources.delete(source));
+
+async function provideToken(request, source) {
+  try {
+    const token = await tokenSources.get(source)?.deref()?.provideToken();
+    if (typeof token !== 'string')
+      throw new TypeError(`getAccessToken must resolve with a string, got ${typeof token}`);
+    bridge.provideToken(request, token);
+  } catch (error) {
+    tokenErrors.set(request, { error });
+    bridge.provideToken(request, null);
+    // Taken at once by the calls that shared the request.
+    setTimeout(() => tokenErrors.delete(request), 1000).unref?.();
+  }
+}
+
+function warn(message, code) {
+  process.emitWarning(message, { type: 'GenesysGuestAuthWarning', code });
+}
+
+/** Calls `listener` whenever an outbox of this environment has run empty. */
+function onIdle(listener) {
+  idleListeners.add(listener);
+}
+
+module.exports = { addTokenSource, bridge, call, onIdle, signalOf, warn };

@@ -1,0 +1,123 @@
+'use strict';
+
+// Configurations on their way to the core, which checks them.
+
+const { existsSync } = require('node:fs');
+const { classes } = require('./errors');
+
+/** What the core looks at. Each is read once, wherever it stands: on the object, its class or its prototype. */
+const FIELDS = [
+  'environment',
+  'clientId',
+  'clientSecret',
+  'loginUrl',
+  'apiUrl',
+  'paths',
+  'scope',
+  'tokenSigningKey',
+  'crmBaseUrl',
+  'analyticsWebhookUrl',
+  'analyticsSigningSecret',
+  'auditEmail',
+  'maxRetries',
+  'retryBaseDelayMs',
+  'retryMaxDelayMs',
+  'maxRetryAfterMs',
+  'timeouts',
+  'maxConcurrency',
+  'maxSessions',
+  'preflightChannel',
+  'sessionStore',
+  'outbox',
+  'proxy',
+  'ca',
+  'allowInsecureHttp',
+];
+
+const CALLBACKS = ['auditLogCallback', 'getAccessToken'];
+
+/** Where Linux distributions keep their certificate authorities. */
+const SYSTEM_ROOTS = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+];
+
+let isWithoutRoots;
+
+/** Slim images come without certificate authorities; there Node's own serve, as they do for `fetch`. */
+function withRoots(ca) {
+  isWithoutRoots ??=
+    process.platform === 'linux' &&
+    !process.env.SSL_CERT_FILE &&
+    !process.env.SSL_CERT_DIR &&
+    !SYSTEM_ROOTS.some((path) => existsSync(path));
+  return isWithoutRoots ? [ca ?? [], require('node:tls').rootCertificates].flat(2) : ca;
+}
+
+/**
+ * What JSON has no word for stays visible as a wrong type, instead of turning into `null` or vanishing. `this[key]` is the
+ * value before its `toJSON`.
+ */
+function plainOnly(key, value) {
+  const given = this[key];
+  switch (typeof given) {
+    case 'number':
+      return Number.isFinite(given) ? given : { type: 'number' };
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+      return { type: typeof given };
+    default:
+      return PLAIN.has(Object.prototype.toString.call(given)) ? value : { type: 'object' };
+  }
+}
+
+const PLAIN = new Set(['String', 'Boolean', 'Null', 'Undefined', 'Object', 'Array'].map((name) => `[object ${name}]`));
+
+function read(config, field) {
+  try {
+    return config[field];
+  } catch (cause) {
+    throw new classes.GuestConfigError(`${field} must be readable`, { cause });
+  }
+}
+
+/** `"field":value`, or nothing where it is absent. */
+function member(field, value) {
+  let json;
+  try {
+    json = JSON.stringify(value, plainOnly);
+  } catch (cause) {
+    throw new classes.GuestConfigError(`${field} must be plain data`, { cause });
+  }
+  if (json === undefined) return [];
+  // `JSON.stringify` escapes nothing else in this range; the core reads Unicode, and half a character is none.
+  if (/\\ud[89a-f]/.test(json)) throw new classes.GuestConfigError(`${field} must be well-formed Unicode text`);
+  return [`"${field}":${json}`];
+}
+
+/**
+ * Reads a configuration: its JSON for the core, and what stays in JavaScript.
+ * @param {object} config
+ * @param {object} [given] values that take the place of the configuration's own
+ */
+function readConfig(config, given = {}) {
+  if (typeof config !== 'object' || config === null) {
+    throw new classes.GuestConfigError('configuration must be an object');
+  }
+  const values = {};
+  for (const field of [...FIELDS, ...CALLBACKS]) values[field] = field in given ? given[field] : read(config, field);
+  for (const name of CALLBACKS) {
+    values[name] ??= undefined;
+    if (values[name] !== undefined && typeof values[name] !== 'function') {
+      throw new classes.GuestConfigError(`${name} must be a function`);
+    }
+  }
+  const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(values.ca) : values[field]));
+  return { json: `{${members.join(',')}}`, values };
+}
+
+module.exports = { readConfig };

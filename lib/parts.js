@@ -1,0 +1,128 @@
+'use strict';
+
+// The classes that do one part of the work, under the tutorial's names and with its argument orders.
+
+const { auditSink } = require('./audit');
+const { addTokenSource, bridge, call, signalOf } = require('./bridge');
+const { readConfig } = require('./config');
+const { classes, translate } = require('./errors');
+const { accessTokenOf, bindOwn, closeOn, hidden, limitOf, rotate, sessionKey } = require('./instance');
+const { linger } = require('./linger');
+const { native } = require('./native');
+
+class OAuthManager {
+  #core;
+  #closing;
+
+  constructor(config) {
+    const { json } = readConfig(config);
+    this.#core = translate(() => new native.NativeOAuth(bridge, json));
+    bindOwn(this, 'getAccessToken');
+  }
+
+  getAccessToken(options) {
+    return accessTokenOf(this.#core, options);
+  }
+
+  async close(options) {
+    this.#closing ??= closeOn(this.#core, limitOf(options));
+    await this.#closing;
+  }
+}
+
+/** Half characters get lost on the way to the core; their escapes do not. */
+function exact(sessionKey) {
+  const text = `${sessionKey}`;
+  return /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text;
+}
+
+class DuplicateSessionGuard {
+  #core = new native.NativeGuard();
+
+  getSessionKey(email, channelId) {
+    return sessionKey(email, channelId);
+  }
+
+  checkDuplicate(sessionKey, _guestId) {
+    return translate(() => this.#core.checkDuplicate(exact(sessionKey)));
+  }
+
+  invalidate(sessionKey) {
+    this.#core.invalidate(exact(sessionKey));
+  }
+}
+
+class GuestTokenManager {
+  #core;
+  #closing;
+
+  constructor(environment, getAccessToken, options) {
+    if (typeof getAccessToken !== 'function') throw new classes.GuestConfigError('getAccessToken must be a function');
+    const { json } = readConfig(options ?? {}, { environment });
+    hidden(this, 'provideToken', getAccessToken);
+    const source = addTokenSource(this);
+    this.#core = translate(() => new native.NativeTokenManager(bridge, json, source));
+  }
+
+  async createGuestSession(payload, options) {
+    const signal = signalOf(options);
+    const text = await call((number) => this.#core.create(number, payload, signal !== undefined), signal);
+    return JSON.parse(text);
+  }
+
+  rotateRefreshToken(refreshToken, options) {
+    return rotate(this.#core, refreshToken, options);
+  }
+
+  async close(options) {
+    this.#closing ??= closeOn(this.#core, limitOf(options));
+    await this.#closing;
+  }
+}
+
+function jsonOf(name, value) {
+  const json = JSON.stringify(value);
+  if (!json?.startsWith('{')) throw new TypeError(`${name} must be an object`);
+  return json;
+}
+
+class GuestContextEnricher {
+  #core;
+  #audit;
+  #lingerMs;
+  #reportsAnalytics;
+  #closing;
+
+  constructor(crmBaseUrl, analyticsWebhookUrl, auditLogCallback, options) {
+    const given = {
+      crmBaseUrl: crmBaseUrl || undefined,
+      analyticsWebhookUrl: analyticsWebhookUrl || undefined,
+      auditLogCallback,
+    };
+    const { json, values } = readConfig(options ?? {}, given);
+    if (values.getAccessToken) hidden(this, 'provideToken', values.getAccessToken);
+    const source = values.getAccessToken && addTokenSource(this);
+    this.#core = translate(() => new native.NativeEnricher(bridge, json, source));
+    this.#audit = auditSink(values.auditLogCallback);
+    this.#lingerMs = values.outbox?.lingerMs ?? undefined;
+    this.#reportsAnalytics = given.analyticsWebhookUrl !== undefined;
+  }
+
+  async enrichAndSync(guestData, requestPayload, options) {
+    const signal = signalOf(options);
+    const guest = jsonOf('guestData', guestData);
+    const request = jsonOf('requestPayload', requestPayload);
+    const text = await call((number) => this.#core.enrich(number, guest, request, signal !== undefined), signal);
+    const { analytics, audit } = JSON.parse(text);
+    if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
+    this.#audit(audit);
+    return analytics;
+  }
+
+  async close(options) {
+    this.#closing ??= closeOn(this.#core, limitOf(options));
+    await this.#closing;
+  }
+}
+
+module.exports = { DuplicateSessionGuard, GuestContextEnricher, GuestTokenManager, OAuthManager };

@@ -1,0 +1,238 @@
+import type { AuditLogCallback } from './audit';
+
+/**
+ * What a call may be given besides its arguments.
+ */
+export interface CallOptions {
+  /**
+   * Cancels the call: the promise rejects with `signal.reason` at once, the request on the wire is dropped and nothing
+   * stays reserved. Default: none.
+   */
+  signal?: AbortSignalLike | undefined;
+}
+
+/**
+ * An `AbortSignal`, described by the members that are used, so that neither `lib.dom` nor `@types/node` is needed to
+ * read these declarations. Every `AbortSignal` is one, those of `AbortSignal.timeout()` and `AbortSignal.any()` too.
+ */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** How long `close()` waits. */
+export interface CloseOptions {
+  /**
+   * Milliseconds to wait for running calls and for analytics events that are not delivered yet; what is left then is
+   * cancelled, and the undelivered events are reported through `process.emitWarning`. Rule: 0 or more.
+   * Default: each call's own deadline (`timeouts.totalMs`) and, for events, `outbox.lingerMs`.
+   */
+  timeoutMs?: number | undefined;
+}
+
+/**
+ * Time limits in milliseconds, whole numbers from 1 to a day. A limit covers a whole exchange, the answer's body
+ * included.
+ */
+export interface TimeoutOptions {
+  /** A whole call with its retries and its time in the queue. Default 60000. */
+  totalMs?: number | undefined;
+  /** Opening a connection, TLS handshake included. Default 5000. */
+  connectMs?: number | undefined;
+  /** One token request. Default 10000. */
+  oauthMs?: number | undefined;
+  /** One request to the guest API. Default 15000. */
+  guestMs?: number | undefined;
+  /** The CRM lookup, which is tried once. Default 2000, as in the tutorial. */
+  crmMs?: number | undefined;
+  /** One delivery of an analytics event. Default 3000, as in the tutorial. */
+  analyticsMs?: number | undefined;
+}
+
+/** Paths for a gateway that does not use the default ones. Rule: on the same origin, beginning with one `/`. */
+export interface PathOptions {
+  /** Token request. Default `/oauth/token`. */
+  token?: string | undefined;
+  /** Guest creation; attributes go to `{guests}/{guestId}`. Default `/api/v2/engagements/guests`. */
+  guests?: string | undefined;
+  /** Token refresh. Default `/api/v2/engagements/guests/refresh`. */
+  refresh?: string | undefined;
+  /**
+   * Channel check; the channel is put in the place of `{channelId}`, or at the end without one.
+   * Default `/api/v2/journey/actions/channels/{channelId}`.
+   */
+  channel?: string | undefined;
+}
+
+/** How the connections are made. */
+export interface HttpOptions {
+  /** Time limits, see {@link TimeoutOptions}. */
+  timeouts?: TimeoutOptions | undefined;
+  /**
+   * URL of a proxy, `http://[user:password@]host:port`. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the
+   * environment.
+   */
+  proxy?: string | undefined;
+  /**
+   * Certificates that are trusted besides the system's roots: PEM text, one certificate or several, or an array of such
+   * texts. Default: the file that `NODE_EXTRA_CA_CERTS` names.
+   */
+  ca?: string | readonly string[] | undefined;
+  /** Allows plain `http:` to hosts other than loopback. Default `false`: refused with `GuestConfigError`. */
+  allowInsecureHttp?: boolean | undefined;
+}
+
+/**
+ * When a failed request is sent again. Only what cannot have happened yet, or may happen twice, is repeated; see the
+ * README for the table. A budget shared by the instance stops retry storms.
+ */
+export interface RetryOptions {
+  /** Repeats after the first attempt. Rule: a whole number from 0 to 20. Default 3. */
+  maxRetries?: number | undefined;
+  /**
+   * Base of the back-off in milliseconds when the server throttles without `Retry-After`: the wait is drawn evenly from
+   * 0 to `min(retryMaxDelayMs, retryBaseDelayMs * 2 ** attempt)`. Default 1000. A transient fault starts from 50.
+   */
+  retryBaseDelayMs?: number | undefined;
+  /** Longest back-off in milliseconds. Rule: at most a day. Default 20000. */
+  retryMaxDelayMs?: number | undefined;
+  /**
+   * Longest `Retry-After` (RFC 9110, section 10.2.3) that is waited for, in milliseconds. A longer one fails the call
+   * at once with `retryAfterMs` on the error. Rule: at most a day. Default 60000.
+   */
+  maxRetryAfterMs?: number | undefined;
+}
+
+/** Shares sessions and the access token between processes. Needs Redis or Valkey from version 6.2. */
+export interface SessionStoreOptions {
+  redis: {
+    /** `redis://` or `rediss://` URL, credentials included. */
+    url: string;
+    /** Put in front of every key. Default: one of this package's own. */
+    keyPrefix?: string | undefined;
+    /**
+     * What happens while the server is gone. `reject` (default): calls fail with `StoreUnavailableError` within two
+     * seconds. `local`: this process's memory stands in, with a warning.
+     */
+    onUnavailable?: 'reject' | 'local' | undefined;
+  };
+}
+
+/** How analytics events wait for their delivery. */
+export interface OutboxOptions {
+  /**
+   * File that keeps undelivered events. With it an event is on disk before `authenticateGuest` resolves and survives a
+   * crash of the process. Default: none, events wait in memory.
+   */
+  path?: string | undefined;
+  /**
+   * Longest time in milliseconds that waiting events in memory keep the process alive after the last call.
+   * Default 10000.
+   */
+  lingerMs?: number | undefined;
+}
+
+/** How the e-mail address appears in audit records. */
+export type AuditEmailMode = 'masked' | 'hashed' | 'full';
+
+/**
+ * Configuration of {@link OAuthManager}, and the part of {@link AuthenticatorConfig} that belongs to the access token.
+ *
+ * A bad value makes the constructor throw `GuestConfigError`, which names the field and the rule, never the secret. A
+ * field that is `undefined` counts as absent.
+ */
+export interface OAuthConfig extends HttpOptions, RetryOptions {
+  /**
+   * A bare name, a Genesys Cloud domain or an origin:
+   * - `acme` → `https://acme.mygenesys.com` for login and API, the tutorial's rule;
+   * - `mypurecloud.ie`, `usw2.pure.cloud` (it has a dot) → `https://login.<domain>` and `https://api.<domain>`;
+   * - `http://127.0.0.1:8080` → that origin for both.
+   */
+  environment: string;
+  /** Client id of the OAuth client (client credentials grant). */
+  clientId: string;
+  /** Its secret. Never part of a message, of `util.inspect` output or of a log line. */
+  clientSecret: string;
+  /** Origin for token requests, `https://host[:port]`. Default: from `environment`. */
+  loginUrl?: string | undefined;
+  /** Paths, see {@link PathOptions}. */
+  paths?: PathOptions | undefined;
+  /** OAuth scope to ask for, space separated. Default `guest:write guest:read`. */
+  scope?: string | undefined;
+  /** Where the access token is shared between processes. Default: memory of this process. */
+  sessionStore?: SessionStoreOptions | undefined;
+}
+
+/**
+ * Configuration of {@link GuestAuthenticator}. The first five fields, three of them in {@link OAuthConfig}, are the
+ * tutorial's.
+ */
+export interface AuthenticatorConfig extends OAuthConfig {
+  /**
+   * Base URL of the CRM: the profile is read from `GET {crmBaseUrl}/profiles?email=`, without a bearer token.
+   * Rule: no query. Default: none, no lookup is made.
+   */
+  crmBaseUrl?: string | undefined;
+  /** URL that receives an {@link AnalyticsPayload} per guest as a POST. Default: none, nothing is sent. */
+  analyticsWebhookUrl?: string | undefined;
+  /**
+   * Receives every audit record. Default: `console.log('[AUDIT]', JSON.stringify(record, null, 2))`.
+   * What it throws or rejects with harms no call; it is reported once through `process.emitWarning`.
+   */
+  auditLogCallback?: AuditLogCallback | undefined;
+  /** Origin of the API, `https://host[:port]`; prefixes go into `paths`. Default: from `environment`. */
+  apiUrl?: string | undefined;
+  /**
+   * Key of the HMAC-SHA-256 that signs guest tokens. Default `${environment}-guest-signing-key`, which is public
+   * knowledge: set your own where the server can be told.
+   */
+  tokenSigningKey?: string | undefined;
+  /** Guest calls in flight; further ones wait in order. Rule: a whole number from 1 to 65535. Default 256. */
+  maxConcurrency?: number | undefined;
+  /**
+   * Live sessions that the memory store holds. When all are alive a call fails with `SessionCapacityError`.
+   * Rule: a whole number from 1. Default 1000000.
+   */
+  maxSessions?: number | undefined;
+  /**
+   * Asks for the channel before the guest is created; the answer is remembered for five minutes. An unknown or disabled
+   * channel is `ChannelUnavailableError`. Default `false`.
+   */
+  preflightChannel?: boolean | undefined;
+  /** Where analytics events wait, see {@link OutboxOptions}. Default: memory. */
+  outbox?: OutboxOptions | undefined;
+  /**
+   * The address in audit records: `masked` (`j***@example.com`), `hashed` (HMAC-SHA-256 under the client secret, hex)
+   * or `full`. Default `masked`.
+   */
+  auditEmail?: AuditEmailMode | undefined;
+  /**
+   * Signs webhook bodies as Standard Webhooks does (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Rule:
+   * base64, with or without that specification's prefix `whsec_`. Default: none, bodies are not signed.
+   */
+  analyticsSigningSecret?: string | undefined;
+}
+
+/** Third argument of {@link GuestTokenManager}: what of {@link AuthenticatorConfig} concerns guest tokens. */
+export interface GuestTokenManagerOptions
+  extends HttpOptions,
+    RetryOptions,
+    Pick<AuthenticatorConfig, 'apiUrl' | 'paths' | 'tokenSigningKey' | 'maxConcurrency'> {}
+
+/** Fourth argument of {@link GuestContextEnricher}. */
+export interface GuestContextEnricherOptions
+  extends HttpOptions,
+    RetryOptions,
+    Pick<AuthenticatorConfig, 'apiUrl' | 'paths' | 'auditEmail' | 'analyticsSigningSecret' | 'outbox'> {
+  /**
+   * Environment of the guest API, as in {@link OAuthConfig}. Together with `getAccessToken` it lets the enricher PUT
+   * the attributes of a guest that has a profile; without the two no attributes are sent. Default: none.
+   */
+  environment?: string | undefined;
+  /** Gives the bearer token for that PUT; asked again after a 401. Default: none. */
+  getAccessToken?: (() => Promise<string>) | undefined;
+  /** Key for `auditEmail: 'hashed'`, required by it. Default: none. */
+  clientSecret?: string | undefined;
+}

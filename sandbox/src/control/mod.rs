@@ -1,0 +1,131 @@
+//! The sandbox over HTTP, under `/__control`. Bodies are JSON.
+//!
+//! | call | what it does |
+//! | --- | --- |
+//! | `GET /` | the addresses, as printed at the start |
+//! | `GET /log?since=&route=&limit=` | the requests after number `since`; of one route; the newest `limit` |
+//! | `PUT /log` | `{enabled?, capacity?}` |
+//! | `DELETE /log` | empties it |
+//! | `GET /counts` · `DELETE /counts` | the counters; sets them to 0 |
+//! | `GET /faults` | the faults and what they have done |
+//! | `POST /faults` | a [`Fault`](crate::Fault), or an array of them → `{ids}` |
+//! | `DELETE /faults?id=` | one, or all |
+//! | `GET /limits` · `PUT /limits` · `DELETE /limits?route=` | a [`Limit`](crate::Limit), or an array of them |
+//! | `GET /latency` · `PUT /latency` | milliseconds by route; `"*"` for all, and it is read first |
+//! | `GET /state?limit=` | live guests, access tokens, webhook events, profiles, settings; the newest `limit` of each |
+//! | `POST /state` | `{revokeTokens?, endGuests?: true or the one to end, settings?, profiles?}` |
+//! | `DELETE /state` | as it was at the start |
+
+mod rules;
+mod state;
+
+use http::request::Parts;
+use http::{Method, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::request::form;
+use crate::state::Shared;
+
+const PREFIX: &str = "/__control";
+
+/// A refusal: a sentence for whoever wrote the test.
+type Refusal = (StatusCode, String);
+
+/// Which call a path means; nothing when it is not the control API's.
+pub(crate) fn call(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(PREFIX)?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+}
+
+/// Answers a call.
+pub(crate) fn answer(shared: &Shared, call: &str, head: &Parts, body: &[u8]) -> Answer {
+    let call = Call { shared, name: call, query: head.uri.query().unwrap_or_default(), body };
+    match call.answer(&head.method) {
+        Ok(answer) => answer,
+        Err((status, message)) => Answer::json(status, json!({ "message": message }).to_string()),
+    }
+}
+
+/// One call of the control API.
+struct Call<'a> {
+    shared: &'a Shared,
+    name: &'a str,
+    query: &'a str,
+    body: &'a [u8],
+}
+
+impl Call<'_> {
+    fn answer(&self, method: &Method) -> Result<Answer, Refusal> {
+        match (method.as_str(), self.name) {
+            ("GET", "") => Ok(written(&self.shared.addresses())),
+            ("GET", "log") => self.log(),
+            ("PUT", "log") => self.set_log(),
+            ("DELETE", "log") => {
+                self.shared.lock().log.clear();
+                Ok(done())
+            }
+            ("GET", "counts") => Ok(written(&self.shared.lock().tally.counts(&self.shared.gauges))),
+            ("DELETE", "counts") => {
+                self.shared.lock().tally = crate::record::Tally::default();
+                self.shared.gauges.reset();
+                Ok(done())
+            }
+            ("GET", "faults") => Ok(written(&self.shared.lock().faults.list())),
+            ("POST", "faults") => self.add_faults(),
+            ("DELETE", "faults") => self.clear_faults(),
+            ("GET", "limits") => Ok(written(&self.shared.lock().limits.list())),
+            ("PUT", "limits") => self.set_limits(),
+            ("DELETE", "limits") => self.clear_limits(),
+            ("GET", "latency") => Ok(written(&self.shared.lock().latency.json())),
+            ("PUT", "latency") => self.set_latency(),
+            ("GET", "state") => self.state(),
+            ("POST", "state") => self.change_state(),
+            ("DELETE", "state") => {
+                self.shared.lock().reset();
+                self.shared.gauges.reset();
+                Ok(done())
+            }
+            (_, "" | "log" | "counts" | "faults" | "limits" | "latency" | "state") => {
+                Err((StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not a method of this call")))
+            }
+            (_, name) => Err((StatusCode::NOT_FOUND, format!("the control API has no call {name:?}"))),
+        }
+    }
+
+    fn json(&self) -> Result<Value, Refusal> {
+        serde_json::from_slice(self.body).map_err(|error| bad(&error))
+    }
+
+    /// A query parameter that must be readable when it is there.
+    fn parameter<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        let Some((_, value)) = form(self.query).find(|(found, _)| found == name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|_| bad(&format!("{name} cannot be {value:?}")))
+    }
+}
+
+/// One value, or each of an array.
+fn each(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    }
+}
+
+fn bad(reason: &impl ToString) -> Refusal {
+    (StatusCode::BAD_REQUEST, reason.to_string())
+}
+
+fn done() -> Answer {
+    Answer::empty(StatusCode::NO_CONTENT)
+}
+
+fn written(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(text) => Answer::json(StatusCode::OK, text),
+        Err(error) => {
+            Answer::json(StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": error.to_string() }).to_string())
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls that script: faults, limits, latency.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Call, Refusal, bad, done, each, written};
+use crate::answer::Answer;
+use crate::route::Route;
+use crate::rules::{Fault, Limit};
+
+impl Call<'_> {
+    /// All or none: a list with a mistake in it changes nothing.
+    pub(super) fn add_faults(&self) -> Result<Answer, Refusal> {
+        let mut faults = Vec::new();
+        for value in each(self.json()?) {
+            let fault: Fault = serde_json::from_value(value).map_err(|error| bad(&error))?;
+            if let Some(complaint) = fault.complaint() {
+                return Err(bad(&complaint));
+            }
+            faults.push(fault);
+        }
+        let mut state = self.shared.lock();
+        let ids: Vec<_> = faults.into_iter().map(|fault| state.faults.add(fault)).collect();
+        Ok(written(&json!({ "ids": ids })))
+    }
+
+    pub(super) fn clear_faults(&self) -> Result<Answer, Refusal> {
+        let id = self.parameter("id")?;
+        let cleared = self.shared.lock().faults.clear(id);
+        match id {
+            Some(id) if cleared == 0 => Err((StatusCode::NOT_FOUND, format!("there is no fault {id}"))),
+            _ => Ok(done()),
+        }
+    }
+
+    pub(super) fn set_limits(&self) -> Result<Answer, Refusal> {
+        let mut limits = Vec::new();
+        for value in each(self.json()?) {
+            let limit: Limit = serde_json::from_value(value).map_err(|error| bad(&error))?;
+            if let Some(complaint) = limit.complaint() {
+                return Err(bad(&complaint));
+            }
+            limits.push(limit);
+        }
+        let mut state = self.shared.lock();
+        for limit in limits {
+            state.limits.set(limit);
+        }
+        Ok(done())
+    }
+
+    pub(super) fn clear_limits(&self) -> Result<Answer, Refusal> {
+        let route = self.parameter("route")?;
+        self.shared.lock().limits.clear(route);
+        Ok(done())
+    }
+
+    pub(super) fn set_latency(&self) -> Result<Answer, Refusal> {
+        let Value::Object(members) = self.json()? else { return Err(bad(&"latency must be an object")) };
+        let mut latencies = Vec::new();
+        for (name, ms) in &members {
+            let route = if name == "*" { None } else { Some(name.parse::<Route>().map_err(|error| bad(&error))?) };
+            let ms = ms.as_f64().filter(|ms| *ms >= 0.0);
+            latencies.push((route, ms.ok_or_else(|| bad(&format!("the latency of {name} must be milliseconds")))?));
+        }
+        // All routes first, then the exceptions.
+        latencies.sort_by_key(|(route, _)| route.is_some());
+        let mut state = self.shared.lock();
+        for (route, ms) in latencies {
+            state.latency.set(route, ms);
+        }
+        Ok(done())
+    }
+}

@@ -1,0 +1,13 @@
+//! What a test may script: faults, rate limits, latency.
+
+mod fault;
+mod fault_list;
+mod latency;
+mod limit;
+
+pub use fault::{Fault, Hangup, Matcher};
+pub use fault_list::FaultInfo;
+pub(crate) use fault_list::Faults;
+pub(crate) use latency::Latency;
+pub(crate) use limit::Limits;
+pub use limit::{Limit, RetryAfter};

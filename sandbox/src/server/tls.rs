@@ -1,0 +1,45 @@
+//! A certificate authority and a certificate, made for this start.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// What TLS needs, and what clients must trust.
+pub(crate) struct Certificate {
+    pub(crate) acceptor: TlsAcceptor,
+    /// The authority, in PEM.
+    pub(crate) ca: String,
+}
+
+/// Makes an authority and a certificate for `127.0.0.1` and `localhost`. The authority's key is forgotten at once: what
+/// trusts it trusts nothing but this sandbox.
+pub(crate) fn make() -> Result<Certificate, Box<dyn std::error::Error + Send + Sync>> {
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.distinguished_name.push(DnType::CommonName, "genesys-guest-auth sandbox authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let authority_key = KeyPair::generate()?;
+    let ca = authority.self_signed(&authority_key)?.pem();
+    let issuer = Issuer::new(authority, authority_key);
+
+    let mut leaf = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()])?;
+    leaf.distinguished_name.push(DnType::CommonName, "genesys-guest-auth sandbox");
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    leaf.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let certificate = leaf.signed_by(&key, &issuer)?;
+
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Certificate { acceptor: TlsAcceptor::from(Arc::new(config)), ca })
+}

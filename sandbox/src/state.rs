@@ -1,0 +1,180 @@
+//! Everything that the sandbox knows, behind one lock, and what it decides about one request.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::genesys::{self, Guests, Tokens};
+use crate::options::Options;
+use crate::record::{Gauges, Log, Tally};
+use crate::request::Request;
+use crate::route::Route;
+use crate::rules::{Fault, Faults, Hangup, Latency, Limits};
+use crate::settings::{Settings, Signer};
+use crate::webhook::Events;
+use crate::{clock, crm, webhook};
+
+/// What the connections and the handle share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) origin: String,
+    /// The certificate to trust, in PEM, when TLS is spoken.
+    pub(crate) ca: Option<String>,
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, origin: String, ca: Option<String>) -> Self {
+        let state = Mutex::new(State::new(options, origin.clone()));
+        Self { state, gauges: Arc::default(), origin, ca }
+    }
+
+    /// The state. Held for microseconds, never across an await; a test's panic elsewhere does not make it unusable.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything that the sandbox knows.
+pub(crate) struct State {
+    options: Options,
+    origin: String,
+    started: Instant,
+    pub(crate) settings: Settings,
+    pub(crate) signer: Signer,
+    pub(crate) deployment: Uuid,
+    pub(crate) tokens: Tokens,
+    pub(crate) guests: Guests,
+    /// CRM profiles that a test has set, by e-mail in lower case; null means that there is none.
+    pub(crate) profiles: HashMap<String, Value>,
+    pub(crate) events: Events,
+    pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
+    pub(crate) latency: Latency,
+    pub(crate) log: Log,
+    pub(crate) tally: Tally,
+}
+
+/// What is to be sent, when and how.
+pub(crate) struct Plan {
+    pub(crate) answer: Answer,
+    pub(crate) delay: Duration,
+    pub(crate) fault: Option<Arc<Fault>>,
+}
+
+impl State {
+    fn new(options: Options, origin: String) -> Self {
+        let settings = options.settings.clone();
+        let mut limits = Limits::default();
+        options.limits.iter().cloned().for_each(|limit| limits.set(limit));
+        let mut latency = Latency::default();
+        options.latency.iter().for_each(|(route, ms)| latency.set(*route, *ms));
+        Self {
+            started: clock::now(),
+            signer: settings.signer(&origin),
+            settings,
+            deployment: Uuid::new_v4(),
+            tokens: Tokens::default(),
+            guests: Guests::default(),
+            profiles: HashMap::new(),
+            events: Events::default(),
+            faults: Faults::new(options.seed),
+            limits,
+            latency,
+            log: Log::new(options.log, options.log_capacity),
+            tally: Tally::default(),
+            options,
+            origin,
+        }
+    }
+
+    /// As it was at the start; only the clock goes on.
+    pub(crate) fn reset(&mut self) {
+        let started = self.started;
+        *self = Self { started, ..Self::new(self.options.clone(), std::mem::take(&mut self.origin)) };
+    }
+
+    /// Puts new settings in force.
+    pub(crate) fn apply(&mut self, settings: Settings) {
+        self.signer = settings.signer(&self.origin);
+        self.settings = settings;
+    }
+
+    /// Milliseconds from the start to a moment.
+    pub(crate) fn elapsed_ms(&self, moment: Instant) -> f64 {
+        moment.saturating_duration_since(self.started).as_secs_f64() * 1000.0
+    }
+
+    /// The route of a path and its variable part.
+    pub(crate) fn route(&self, path: &str) -> (Route, String) {
+        let alias = self
+            .settings
+            .aliases
+            .iter()
+            .find_map(|(from, to)| Some(format!("{to}{}", path.strip_prefix(from.as_str())?)));
+        let path = alias.map_or(Cow::Borrowed(path), Cow::Owned);
+        let (route, part) = Route::find(&path);
+        (route, part.into_owned())
+    }
+
+    /// Processes a request and decides what the client gets to see of it.
+    pub(crate) fn decide(&mut self, request: &Request) -> Plan {
+        let fault = self.faults.pick(request);
+        let mut answer = match &fault {
+            None => self.process(request),
+            Some(fault) => {
+                let truth = if fault.processes() { self.process(request) } else { Answer::empty(StatusCode::OK) };
+                if fault.replaces() { fault.answer(request) } else { truth }
+            }
+        };
+        answer.correlate(request.correlation);
+        let mut hangup = None;
+        if let Some(fault) = &fault {
+            fault.decorate(&mut answer);
+            hangup = fault.hangup;
+        }
+        let status = (!matches!(hangup, Some(Hangup::Before | Hangup::After))).then_some(answer.status.as_u16());
+        let delay =
+            self.latency.of(request.route) + Duration::from_millis(fault.as_ref().map_or(0, |fault| fault.delay_ms));
+        self.tally.count(request.route, status, fault.is_some());
+        let t_ms = self.elapsed_ms(request.arrived);
+        self.log.keep(request, t_ms, status, fault.clone());
+        Plan { answer, delay, fault }
+    }
+
+    /// The true answer.
+    fn process(&mut self, request: &Request) -> Answer {
+        let (route, correlation) = (request.route, request.correlation);
+        match route.method() {
+            Some(method) if method != request.method => return Answer::wrong_method(route, &method, correlation),
+            _ => {}
+        }
+        if request.body.len() > self.settings.max_request_bytes {
+            return Answer::plain_error(route, StatusCode::PAYLOAD_TOO_LARGE, correlation);
+        }
+        if route.needs_bearer()
+            && let Some(refusal) = genesys::refuse_stranger(self, request)
+        {
+            return refusal;
+        }
+        let verdict = self.limits.take(request);
+        let mut answer = match &verdict {
+            Some(verdict) if !verdict.granted => verdict.refusal(request),
+            _ => match route {
+                Route::Crm => crm::profile(self, request),
+                Route::Webhook => webhook::receive(self, request),
+                _ => genesys::answer(self, request),
+            },
+        };
+        if let Some(verdict) = verdict {
+            verdict.describe(&mut answer);
+        }
+        answer
+    }
+}

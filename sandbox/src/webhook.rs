@@ -1,0 +1,71 @@
+//! The analytics webhook: `POST /webhook`.
+
+use std::collections::VecDeque;
+
+use http::StatusCode;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::answer::Answer;
+use crate::record::Headers;
+use crate::request::Request;
+use crate::state::State;
+
+/// One analytics event, as it arrived.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WebhookEvent {
+    /// `webhook-id`: the same when an event is delivered again.
+    pub id: Option<String>,
+    /// Milliseconds since the sandbox started.
+    pub t_ms: f64,
+    /// The headers; empty while the log is switched off.
+    pub headers: Headers,
+    /// The body, as text.
+    pub body: String,
+}
+
+impl Serialize for WebhookEvent {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        let mut map = target.serialize_map(Some(5))?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("tMs", &self.t_ms)?;
+        map.serialize_entry("headers", &self.headers)?;
+        map.serialize_entry("body", &self.body)?;
+        // Every event was checked to be JSON when it came.
+        map.serialize_entry("json", &serde_json::from_str::<&RawValue>(&self.body).ok())?;
+        map.end()
+    }
+}
+
+/// The events that arrived, bounded as the log is.
+#[derive(Default)]
+pub(crate) struct Events {
+    pub(crate) kept: VecDeque<WebhookEvent>,
+    pub(crate) received: u64,
+}
+
+/// Takes an event.
+pub(crate) fn receive(state: &mut State, request: &Request) -> Answer {
+    let correlation = request.correlation;
+    if !request.has_type("application/json") {
+        let (status, message) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json");
+        return Answer::error(status, "unsupported.media.type", message, correlation);
+    }
+    let text = std::str::from_utf8(&request.body).ok().filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    let Some(text) = text else {
+        return Answer::error(StatusCode::BAD_REQUEST, "bad.request", "The event is not valid JSON", correlation);
+    };
+    state.events.received += 1;
+    if state.events.kept.len() >= state.log.capacity() {
+        state.events.kept.pop_front();
+    }
+    state.events.kept.push_back(WebhookEvent {
+        id: request.headers.get("webhook-id").and_then(|id| id.to_str().ok()).map(String::from),
+        t_ms: state.elapsed_ms(request.arrived),
+        headers: if state.log.enabled { Headers::of(&request.headers) } else { Headers::default() },
+        body: text.into(),
+    });
+    Answer::empty(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,47 @@
+// Builds the native addon and the sandbox into `native/`, where `lib/native.js` and `lib/testing` look for them.
+// `--dev` builds fast and runs slowly.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { triple } = createRequire(import.meta.url)('../lib/triple.js');
+const isDev = process.argv.includes('--dev');
+
+const windows = process.platform === 'win32';
+const library =
+  { win32: 'genesys_guest_auth.dll', darwin: 'libgenesys_guest_auth.dylib' }[process.platform] ??
+  'libgenesys_guest_auth.so';
+const program = windows ? 'sandbox.exe' : 'sandbox';
+
+/** Paths of this machine do not belong into a binary that is published. */
+function remapped() {
+  const home = process.env.CARGO_HOME ?? join(process.env.HOME ?? process.env.USERPROFILE ?? '', '.cargo');
+  const flags = [`--remap-path-prefix=${root}=.`, `--remap-path-prefix=${join(home, 'registry', 'src')}=deps`];
+  return [process.env.RUSTFLAGS, ...flags].filter(Boolean).join(' ');
+}
+
+function cargo(args) {
+  const env = isDev ? process.env : { ...process.env, RUSTFLAGS: remapped() };
+  const { status, error } = spawnSync('cargo', args, { cwd: root, stdio: 'inherit', env });
+  if (error?.code === 'ENOENT') {
+    console.error('Building needs Rust: install it from https://rustup.rs, then try again.');
+    process.exit(1);
+  }
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Replaced in one step: a running process keeps the file that it has loaded. */
+function install(from, name) {
+  const target = join(root, 'native', name);
+  copyFileSync(from, `${target}.new`);
+  renameSync(`${target}.new`, target);
+}
+
+cargo(['build', '--workspace', '--locked', ...(isDev ? [] : ['--release'])]);
+const built = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), isDev ? 'debug' : 'release');
+mkdirSync(join(root, 'native'), { recursive: true });
+install(join(built, library), `genesys-guest-auth.${triple()}.node`);
+install(join(built, program), `sandbox-${process.platform}-${process.arch}${windows ? '.exe' : ''}`);

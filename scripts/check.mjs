@@ -1,0 +1,44 @@
+// All gates that need no running code: format, lints, types of the sources. `--fix` mends what can be mended.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { bin, installDependencies, root, step } from './run.mjs';
+
+const fix = process.argv.includes('--fix');
+const MOST_LINES = 400;
+
+installDependencies();
+step('rustfmt', 'cargo', ['fmt', '--all', ...(fix ? [] : ['--check'])]);
+step('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']);
+step('clippy, core alone', 'cargo', [
+  'clippy',
+  '--all-targets',
+  '--no-default-features',
+  '--locked',
+  '--',
+  '-D',
+  'warnings',
+]);
+step('rustdoc', 'cargo', ['doc', '--workspace', '--no-deps', '--document-private-items', '--locked'], {
+  RUSTDOCFLAGS: '-D warnings',
+});
+step('biome', bin('biome'), ['check', ...(fix ? ['--write'] : []), '.']);
+
+const sources = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard', '*.rs', '*.js', '*.mjs', '*.ts', '*.mts'],
+  { cwd: root, encoding: 'utf8' },
+);
+const long = sources.split('\n').filter((file) => file && lines(file) > MOST_LINES);
+if (long.length > 0) {
+  console.error(`over ${MOST_LINES} lines: ${long.join(', ')}`);
+  process.exit(1);
+}
+
+function lines(file) {
+  try {
+    return readFileSync(`${root}/${file}`, 'utf8').split('\n').length - 1;
+  } catch {
+    return 0;
+  }
+}

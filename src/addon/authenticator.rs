@@ -1,0 +1,176 @@
+//! The native half of `GuestAuthenticator`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::Unknown;
+use napi_derive::napi;
+use tokio::time::Instant;
+
+use super::bridge::{Bridge, Shared, failed, plain};
+use super::{payload, thrown};
+use crate::analytics::News;
+use crate::audit::Subject;
+use crate::authenticator::Authenticator;
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// Authenticates guests. Every method with a `call` settles that number through the bridge.
+#[napi]
+pub struct NativeAuthenticator {
+    core: Authenticator,
+    environment: Environment,
+    bridge: Arc<Shared>,
+}
+
+#[napi]
+impl NativeAuthenticator {
+    /// `config` is the JSON of an `AuthenticatorConfig`. Throws an error's structure.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
+        let config = Config::from_json(&config).map_err(|error| thrown(&error))?;
+        let bridge = Arc::clone(bridge.shared());
+        let environment = config.environment.clone();
+        Ok(Self { core: Authenticator::new(config, tell(&bridge)), environment, bridge })
+    }
+
+    /// Returns nothing when the call has begun, or the failure of a payload that was refused.
+    #[napi(catch_unwind)]
+    pub fn authenticate(
+        &self,
+        env: Env,
+        call: u32,
+        payload: Unknown<'_>,
+        abortable: bool,
+    ) -> napi::Result<Option<String>> {
+        let started = Instant::now();
+        let request = match payload::read(&env, payload)? {
+            Ok(request) => request,
+            Err(refused) => {
+                let failed = self.core.failed(refused.subject(), refused.to_error(), started);
+                return Ok(Some(self::failed(&failed.error, Some(&failed.audit))));
+            }
+        };
+        let request = Arc::new(request);
+        let (core, own, entry) = (self.core.clone(), Arc::clone(&request), self.core.enter());
+        let work = move || async move {
+            match core.authenticate_entered(entry, &own, started).await {
+                Ok(outcome) => Ok(outcome.to_json()),
+                Err(failure) => Err(failed(&failure.error, Some(&failure.audit))),
+            }
+        };
+        let core = self.core.clone();
+        let broken_off = move |error: Error| {
+            let subject =
+                Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) };
+            let failure = core.failed(subject, error, started);
+            failed(&failure.error, Some(&failure.audit))
+        };
+        self.bridge.run(call, abortable, work, broken_off)?;
+        Ok(None)
+    }
+
+    /// Ends a session; returns the audit record. Throws an error's structure.
+    #[napi(catch_unwind)]
+    pub fn invalidate(&self, session_key: String) -> napi::Result<String> {
+        self.core.invalidate(&session_key).map_err(|error| thrown(&error))
+    }
+
+    /// Frees the key of a session that nobody took.
+    #[napi(catch_unwind)]
+    pub fn release(&self, session_key: String) {
+        self.core.release(&session_key);
+    }
+
+    /// Resolves with an access token.
+    #[napi(catch_unwind)]
+    pub fn access_token(&self, call: u32, abortable: bool) -> napi::Result<()> {
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.run(call, abortable, async move { Ok(core.access_token_entered(entry).await?.expose().to_owned()) })
+    }
+
+    /// Drops an access token that the API refused.
+    #[napi(catch_unwind)]
+    pub fn reject_access_token(&self, token: String) {
+        self.core.reject_access_token(&Secret::new(token));
+    }
+
+    /// Resolves with a new guest token.
+    #[napi(catch_unwind)]
+    pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) -> napi::Result<()> {
+        let (core, entry, refresh_token) = (self.core.clone(), self.core.enter(), Secret::new(refresh_token));
+        self.run(
+            call,
+            abortable,
+            async move { Ok(core.rotate_entered(entry, &refresh_token).await?.expose().to_owned()) },
+        )
+    }
+
+    /// Resolves when a token is there and connections are open.
+    #[napi(catch_unwind)]
+    pub fn warm_up(&self, call: u32, abortable: bool) -> napi::Result<()> {
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.run(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| String::new()) })
+    }
+
+    /// Resolves when no analytics event waits.
+    #[napi(catch_unwind)]
+    pub fn flush(&self, call: u32) -> napi::Result<()> {
+        let core = self.core.clone();
+        self.run(call, false, async move {
+            core.flush().await;
+            Ok(String::new())
+        })
+    }
+
+    /// Refuses new calls; resolves when the running ones and the deliveries have ended.
+    #[napi(catch_unwind)]
+    pub fn close(&self, call: u32, timeout_ms: Option<u32>) -> napi::Result<()> {
+        let closing = self.core.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
+        self.run(call, false, async move {
+            closing.await;
+            Ok(String::new())
+        })
+    }
+
+    /// `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK.
+    #[napi(catch_unwind)]
+    pub fn endpoints(&self) -> String {
+        let environment = &self.environment;
+        serde_json::json!({ "apiUrl": environment.api, "loginUrl": environment.login, "domain": environment.domain })
+            .to_string()
+    }
+
+    /// Analytics events that wait.
+    #[napi(catch_unwind)]
+    pub fn undelivered(&self) -> u32 {
+        self.core.undelivered() as u32
+    }
+
+    /// Counters and load as JSON.
+    #[napi(catch_unwind)]
+    pub fn metrics(&self) -> String {
+        serde_json::to_string(&self.core.metrics()).unwrap_or_default()
+    }
+
+    fn run(
+        &self,
+        call: u32,
+        abortable: bool,
+        work: impl Future<Output = Result<String, Error>> + Send + 'static,
+    ) -> napi::Result<()> {
+        self.bridge.run(call, abortable, || async move { work.await.map_err(plain) }, plain)
+    }
+}
+
+/// Passes an outbox's news on to JavaScript.
+pub(super) fn tell(bridge: &Arc<Shared>) -> impl Fn(News) + Send + Sync + 'static {
+    let bridge = Arc::clone(bridge);
+    move |news| match news {
+        News::Idle => bridge.idle(),
+        News::Undelivered(text) => bridge.warn(text),
+    }
+}

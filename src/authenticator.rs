@@ -1,0 +1,363 @@
+//! The story of one call, top to bottom.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all, try_join};
+use http::Method;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::analytics::{News, Outbox};
+use crate::audit::Subject;
+use crate::channel::Preflight;
+use crate::config::{Config, Reports, Traffic};
+use crate::crm::Crm;
+use crate::enrich::{Authenticated, Enricher};
+use crate::error::{Code, Error};
+use crate::guest::Guest;
+use crate::guest_api::{GuestApi, Tokens, Trip};
+use crate::lifecycle::{Entry, Lifecycle};
+use crate::metrics::{Failures, Metrics};
+use crate::net::client::{Call, Exchange, Http};
+use crate::net::retry::Sender;
+use crate::oauth::OAuth;
+use crate::rotation::Rotation;
+use crate::secret::Secret;
+use crate::sessions::guests::{Guests, Known};
+use crate::sessions::{Key, Reservation, Sessions, session_key};
+use crate::signature::TokenVerifier;
+use crate::validation::GuestRequest;
+
+/// Each part of a call ends by the deadline on its own and says what it waited for; this is for the rest.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Authenticates guests. Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+struct Inner {
+    oauth: Arc<OAuth>,
+    api: Arc<GuestApi>,
+    preflight: Option<Preflight>,
+    rotation: Rotation,
+    sessions: Sessions,
+    guests: Guests,
+    enricher: Enricher,
+    /// Calls past their reservation; the rest wait in order.
+    admission: Semaphore,
+    traffic: Traffic,
+    /// Where requests of a call go, beside the login.
+    origins: Vec<Url>,
+    lifecycle: Arc<Lifecycle>,
+    authenticated: AtomicU64,
+    failures: Failures,
+}
+
+/// A guest who was authenticated, as JSON texts.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The API's whole answer.
+    pub guest_data: Secret,
+    /// The analytics event.
+    pub analytics: String,
+    /// The audit record `guest.authentication`.
+    pub audit: String,
+}
+
+/// A call that failed, with its audit record `guest.authentication.failed`.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Error,
+    /// The audit record.
+    pub audit: String,
+}
+
+/// The sender of a configuration: one HTTP client with its retries and its pacing.
+pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency))
+}
+
+impl Authenticator {
+    /// Nothing is sent before the first call. `tell` hears of the outbox.
+    #[must_use]
+    pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
+        let Config { credentials, api, traffic, reports, max_sessions, preflight_channel, .. } = config;
+        let sender = sender(&traffic);
+        let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
+        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender)));
+        let api = Arc::new(GuestApi {
+            sender: Arc::clone(&sender),
+            tokens: Tokens::Managed(Arc::clone(&oauth)),
+            endpoints: api.endpoints,
+            verifier: TokenVerifier::new(&api.signing_key),
+            timeout: api.timeout,
+        });
+        let sessions = Sessions::in_memory(max_sessions);
+        let enricher = Enricher {
+            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
+            api: Some(Arc::clone(&api)),
+            outbox: reports.webhook.map(|webhook| Outbox::new(Arc::clone(&sender), webhook, tell)),
+            auditor: reports.auditor,
+            failed_updates: AtomicU64::new(0),
+        };
+        Self(Arc::new(Inner {
+            preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
+            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone()),
+            sessions,
+            guests: Guests::default(),
+            admission: Semaphore::new(traffic.max_concurrency as usize),
+            traffic,
+            origins,
+            lifecycle: Lifecycle::new(sender, enricher.outbox.clone()),
+            enricher,
+            authenticated: AtomicU64::new(0),
+            failures: Failures::default(),
+            oauth,
+            api,
+        }))
+    }
+
+    /// Authenticates a guest. Dropping the future ends the call: its request is cancelled and its reservation released.
+    pub async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Failed> {
+        self.authenticate_entered(self.enter(), request, started).await
+    }
+
+    pub(crate) async fn authenticate_entered(
+        &self,
+        entry: Entry,
+        request: &GuestRequest,
+        started: Instant,
+    ) -> Result<Outcome, Failed> {
+        let outcome = match entry {
+            Ok(running) => running.run(|| self.0.authenticate(request, started)).await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| self.failed(subject(request), error, started))
+    }
+
+    /// Begins a call now, whenever its future is polled: one made before `close` is not refused.
+    pub(crate) fn enter(&self) -> Entry {
+        self.0.lifecycle.enter()
+    }
+
+    /// The record of a call that failed, also of one that was refused or aborted before it came here.
+    #[must_use]
+    pub fn failed(&self, subject: Subject<'_>, error: Error, started: Instant) -> Failed {
+        self.0.failures.count(error.code());
+        let audit = self.0.enricher.auditor.failure(subject, &error, started.elapsed().as_millis() as u64);
+        Failed { error, audit }
+    }
+
+    /// Ends a session and returns the audit record of it.
+    pub fn invalidate(&self, session_key: &str) -> Result<String, Error> {
+        let _running = self.0.lifecycle.enter()?;
+        self.0.sessions.invalidate(session_key);
+        Ok(self.0.enricher.auditor.invalidation(session_key))
+    }
+
+    /// Frees the key of a session that nobody took; no record is made.
+    pub fn release(&self, session_key: &str) {
+        self.0.sessions.invalidate(session_key);
+    }
+
+    /// A token that the API should accept.
+    pub async fn access_token(&self) -> Result<Secret, Error> {
+        self.access_token_entered(self.enter()).await
+    }
+
+    pub(crate) async fn access_token_entered(&self, entry: Entry) -> Result<Secret, Error> {
+        entry?.run(|| self.0.oauth.access_token()).await
+    }
+
+    /// Drops a token that the API refused.
+    pub fn reject_access_token(&self, token: &Secret) {
+        self.0.oauth.reject(token);
+    }
+
+    /// Trades a refresh token for a new guest token.
+    pub async fn rotate(&self, refresh_token: &Secret) -> Result<Secret, Error> {
+        self.rotate_entered(self.enter(), refresh_token).await
+    }
+
+    pub(crate) async fn rotate_entered(&self, entry: Entry, refresh_token: &Secret) -> Result<Secret, Error> {
+        let trip = Trip::new(self.0.traffic.total_timeout);
+        let fresh = entry?.run(|| self.0.within(&trip, || self.0.rotation.rotate(refresh_token, &trip))).await?;
+        self.0.guests.refreshed(refresh_token, &fresh);
+        Ok(fresh.token)
+    }
+
+    /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
+    /// concerns a connection is no error: the call that needs it will say so.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.warm_up_entered(self.enter()).await
+    }
+
+    pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
+        let until = Instant::now() + self.0.api.timeout;
+        let opened = self.0.origins.iter().map(|origin| {
+            // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
+            self.0.api.sender.once(Call::WarmUp, Exchange::new(Method::HEAD, origin.clone()), until)
+        });
+        let token = self.0.oauth.access_token();
+        entry?.run(|| async { join(token, join_all(opened)).await.0 }).await.map(drop)
+    }
+
+    /// Waits until every analytics event has been delivered or given up.
+    pub async fn flush(&self) {
+        if let Some(outbox) = &self.0.enricher.outbox {
+            outbox.flush().await;
+        }
+    }
+
+    /// Refuses new calls from now on, before the future is first polled. It ends when the running calls and the
+    /// deliveries have ended; what outlasts `limit` is cancelled or given up.
+    pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
+        self.0.lifecycle.close(limit)
+    }
+
+    /// Analytics events that wait.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.0.enricher.outbox.as_ref().map_or(0, Outbox::pending)
+    }
+
+    /// Counters since the start, and the present load.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let inner = &self.0;
+        let (in_flight, paced) = inner.api.sender.pacing.load();
+        let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
+        let (delivered, failed) = inner.enricher.outbox.as_ref().map_or((0, 0), Outbox::settled);
+        Metrics {
+            authenticated: inner.authenticated.load(Ordering::Relaxed),
+            failed: inner.failures.by_code(),
+            duplicates: inner.failures.of(Code::DuplicateSession),
+            retries: inner.api.sender.retries.load(Ordering::Relaxed),
+            throttled: inner.api.sender.throttled.load(Ordering::Relaxed),
+            crm_failures: inner.enricher.crm.as_ref().map_or(0, |crm| crm.failures.load(Ordering::Relaxed)),
+            enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
+            oauth_requests: inner.oauth.requests(),
+            live_sessions: inner.sessions.len(),
+            in_flight,
+            queued: inner.lifecycle.running().saturating_sub(admitted) + paced,
+            analytics: crate::metrics::Deliveries { pending: self.undelivered(), delivered, failed },
+        }
+    }
+}
+
+impl Inner {
+    async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
+        let trip = Trip::new(self.traffic.total_timeout);
+        let session = self.sessions.reserve(&session_key(&request.email, request.channel_id.as_str()))?;
+
+        let (guest, profile) = self.admitted(request, &session, &trip).await?;
+
+        let attributes = request.attributes.as_ref().map(|raw| raw.get());
+        let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
+
+        session.keep(guest.expires_in);
+        self.authenticated.fetch_add(1, Ordering::Relaxed);
+        let whom = Authenticated {
+            guest_id: &guest.id,
+            expires_in: guest.expires_in.as_secs(),
+            email: &request.email,
+            consent: true,
+            channel_id: request.channel_id.as_str(),
+            request_id: Some(&trip.request_id),
+        };
+        let report = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
+        Ok(Outcome { guest_data: guest.json, analytics: report.analytics, audit: report.audit })
+    }
+
+    /// The guest and the profile, side by side; a guest that cannot be had ends the lookup too.
+    async fn admitted(
+        &self,
+        request: &GuestRequest,
+        session: &Reservation,
+        trip: &Trip,
+    ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
+        let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
+            return Err(self.too_long(trip).with_retryable(true));
+        };
+        // The lookup ends by the deadline on its own: a guest that exists by then is not lost to a slow CRM.
+        let profile = async { Ok(self.enricher.profile(&request.email, trip).await) };
+        try_join(self.within(trip, || self.guest(request, session.key(), trip)), profile).await
+    }
+
+    async fn guest(&self, request: &GuestRequest, key: Key, trip: &Trip) -> Result<Guest, Error> {
+        if let Some(preflight) = &self.preflight {
+            preflight.check(request.channel_id.as_str(), trip).await?;
+        }
+        let guest = match self.api.create(request, trip).await {
+            Err(error) if error.code() == Code::Conflict => self.recover(key, trip, error).await?,
+            outcome => outcome?,
+        };
+        // At once: were the call to end later on, this is what resolves the conflict that the next one meets.
+        self.guests.put(key, guest.clone());
+        Ok(guest)
+    }
+
+    /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
+    async fn recover(&self, key: Key, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
+        match self.guests.get(key) {
+            Some(Known::Live(guest)) => Ok(guest),
+            Some(Known::Refreshable(guest, refresh_token)) => {
+                let fresh = self.rotation.rotate(&refresh_token, trip).await.map_err(|_| conflict.clone())?;
+                guest.renewed(&fresh).ok_or(conflict)
+            }
+            None => Err(conflict),
+        }
+    }
+
+    /// The whole call's time limit.
+    async fn within<T, F>(&self, trip: &Trip, work: impl FnOnce() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        tokio::time::timeout_at(trip.deadline + GRACE, work()).await.unwrap_or_else(|_| Err(self.too_long(trip)))
+    }
+
+    fn too_long(&self, trip: &Trip) -> Error {
+        let limit = self.traffic.total_timeout.as_millis();
+        Error::new(Code::Timeout, format!("The call took longer than {limit} ms (timeouts.totalMs)"))
+            .with_request_id(trip.request_id.clone())
+    }
+}
+
+/// The roots of the origins other than the login's, each once.
+fn origins(login: &Url, api: &Url, reports: &Reports) -> Vec<Url> {
+    let used =
+        [Some(api), reports.crm.as_ref().map(|(url, _)| url), reports.webhook.as_ref().map(|webhook| &webhook.url)];
+    let mut origins: Vec<Url> = Vec::new();
+    for url in used.into_iter().flatten() {
+        if url.origin() != login.origin() && origins.iter().all(|known| known.origin() != url.origin()) {
+            origins.extend(url.join("/"));
+        }
+    }
+    origins
+}
+
+fn subject(request: &GuestRequest) -> Subject<'_> {
+    Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
+}
+
+impl Outcome {
+    /// `{ guestData, analytics, audit }`. The parts are JSON already and are not parsed again.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        [
+            "{\"guestData\":",
+            self.guest_data.expose(),
+            ",\"analytics\":",
+            &self.analytics,
+            ",\"audit\":",
+            &self.audit,
+            "}",
+        ]
+        .concat()
+    }
+}

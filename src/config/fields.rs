@@ -1,0 +1,88 @@
+//! Reads a configuration object and says what is wrong with it: the field and its rule, never the value of a secret.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// A configuration object, or one inside it. Absent and `null` are the same.
+pub(super) struct Fields<'a> {
+    members: &'a Map<String, Value>,
+    prefix: String,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(config: &'a Value) -> Result<Self, Error> {
+        let members = config.as_object().ok_or_else(|| Error::config("configuration", "must be an object"))?;
+        Ok(Self { members, prefix: String::new() })
+    }
+
+    /// The field's name as the caller wrote it, with its path.
+    pub(super) fn name(&self, field: &str) -> String {
+        format!("{}{field}", self.prefix)
+    }
+
+    pub(super) fn get(&self, field: &str) -> Option<&'a Value> {
+        self.members.get(field).filter(|value| !value.is_null())
+    }
+
+    /// An inner object with these fields and no others: a misspelt one must not be silently without effect.
+    pub(super) fn inner(&self, field: &str, known: &[&str]) -> Result<Option<Fields<'a>>, Error> {
+        let Some(value) = self.get(field) else { return Ok(None) };
+        let members = value.as_object().ok_or_else(|| Error::config(&self.name(field), "must be an object"))?;
+        let known: HashSet<&str> = known.iter().copied().collect();
+        if let Some(unknown) = members.keys().find(|name| !known.contains(name.as_str())) {
+            let mut names: Vec<&str> = known.into_iter().collect();
+            names.sort_unstable();
+            return Err(Error::config(
+                &format!("{}.{unknown}", self.name(field)),
+                format!("is unknown; there are {}", names.join(", ")),
+            ));
+        }
+        Ok(Some(Fields { members, prefix: format!("{}.", self.name(field)) }))
+    }
+
+    pub(super) fn text(&self, field: &str) -> Result<Option<&'a str>, Error> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(Value::String(_)) => Err(Error::config(&self.name(field), "must not be empty")),
+            Some(_) => Err(Error::config(&self.name(field), "must be a string")),
+        }
+    }
+
+    pub(super) fn required_text(&self, field: &str) -> Result<&'a str, Error> {
+        self.text(field)?.ok_or_else(|| Error::config(&self.name(field), "is required: a string that is not empty"))
+    }
+
+    pub(super) fn secret(&self, field: &str) -> Result<Option<Secret>, Error> {
+        Ok(self.text(field)?.map(Secret::new))
+    }
+
+    pub(super) fn flag(&self, field: &str, default: bool) -> Result<bool, Error> {
+        match self.get(field) {
+            None => Ok(default),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(Error::config(&self.name(field), "must be true or false")),
+        }
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(super) fn whole(&self, field: &str, default: u64, least: u64, most: u64) -> Result<u64, Error> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        // JavaScript's numbers are doubles: 3 may arrive as 3.0.
+        let number = value.as_u64().or_else(|| {
+            value.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|number| number as u64)
+        });
+        number
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| Error::config(&self.name(field), format!("must be a whole number from {least} to {most}")))
+    }
+
+    pub(super) fn millis(&self, field: &str, default: Duration, least: u64, most: u64) -> Result<Duration, Error> {
+        self.whole(field, default.as_millis() as u64, least, most).map(Duration::from_millis)
+    }
+}

@@ -1,0 +1,134 @@
+//! What a caller may set; checked once, then only valid values exist.
+
+mod fields;
+mod parts;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use crate::analytics::outbox::Webhook;
+use crate::audit::Auditor;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::guest_api::Endpoints;
+use crate::net::{Policy, Settings};
+use crate::oauth::Credentials;
+use crate::secret::Secret;
+use fields::Fields;
+
+/// A guest authenticator's configuration: every field of the package's `AuthenticatorConfig`, valid.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Login and API origins.
+    pub environment: Environment,
+    /// OAuth client.
+    pub credentials: Credentials,
+    /// The Guest API.
+    pub api: Api,
+    /// How requests are made and repeated.
+    pub traffic: Traffic,
+    /// CRM lookup, analytics, audit.
+    pub reports: Reports,
+    /// Bound of the memory store, in live sessions.
+    pub max_sessions: usize,
+    /// Whether the channel is checked before a guest is created.
+    pub preflight_channel: bool,
+}
+
+/// Where the Guest API is and how its tokens are signed.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Absolute URLs of its calls.
+    pub endpoints: Endpoints,
+    /// HMAC key of guest tokens.
+    pub signing_key: Secret,
+    /// Limit for one exchange.
+    pub timeout: Duration,
+}
+
+/// How requests are made and repeated.
+#[derive(Debug, Clone)]
+pub struct Traffic {
+    /// Connections.
+    pub settings: Settings,
+    /// Retries.
+    pub policy: Policy,
+    /// Guest calls in flight.
+    pub max_concurrency: u32,
+    /// Limit for a whole call with its retries and queueing.
+    pub total_timeout: Duration,
+}
+
+/// What follows a creation.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    /// Base URL of the CRM and the limit for a lookup.
+    pub crm: Option<(url::Url, Duration)>,
+    /// The analytics webhook.
+    pub webhook: Option<Webhook>,
+    /// Writes audit records.
+    pub auditor: Auditor,
+}
+
+impl Config {
+    /// Reads the JSON form of `AuthenticatorConfig`. Unknown fields are ignored at the top, as a larger object may be
+    /// shared with other parts of a service, and refused further down.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let value = parse(json)?;
+        let fields = Fields::new(&value)?;
+        let environment = parts::environment(&fields)?;
+        let traffic = parts::traffic(&fields)?;
+        let credentials = parts::credentials(&fields, &environment, &traffic)?;
+        parts::not_yet(&fields)?;
+        Ok(Self {
+            api: parts::api(&fields, &environment)?,
+            reports: parts::reports(&fields, Some(&credentials.client_secret))?,
+            max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
+            preflight_channel: fields.flag("preflightChannel", false)?,
+            environment,
+            credentials,
+            traffic,
+        })
+    }
+}
+
+/// The configuration of an OAuth manager alone.
+pub fn oauth_from_json(json: &str) -> Result<(Environment, Credentials, Traffic), Error> {
+    let value = parse(json)?;
+    let fields = Fields::new(&value)?;
+    let environment = parts::environment(&fields)?;
+    let traffic = parts::traffic(&fields)?;
+    let credentials = parts::credentials(&fields, &environment, &traffic)?;
+    parts::not_yet(&fields)?;
+    Ok((environment, credentials, traffic))
+}
+
+/// The configuration of a guest token manager, which gets its access tokens from elsewhere.
+pub fn token_manager_from_json(json: &str) -> Result<(Api, Traffic), Error> {
+    let value = parse(json)?;
+    let fields = Fields::new(&value)?;
+    let environment = parts::environment(&fields)?;
+    Ok((parts::api(&fields, &environment)?, parts::traffic(&fields)?))
+}
+
+/// The configuration of a context enricher; without an `environment` it writes no attributes.
+pub fn enricher_from_json(json: &str) -> Result<(Option<Api>, Reports, Traffic), Error> {
+    let value = parse(json)?;
+    let fields = Fields::new(&value)?;
+    let api = match fields.get("environment").or(fields.get("apiUrl")) {
+        Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
+        None => None,
+    };
+    parts::not_yet(&fields)?;
+    let secret = fields.secret("clientSecret")?;
+    Ok((api, parts::reports(&fields, secret.as_ref())?, parts::traffic(&fields)?))
+}
+
+fn parse(json: &str) -> Result<Value, Error> {
+    serde_json::from_str(json).map_err(|_| Error::config("configuration", "must be an object"))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

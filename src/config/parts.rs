@@ -1,0 +1,233 @@
+//! The groups of fields, each with its defaults.
+
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use url::Url;
+
+use super::{Api, Reports, Traffic, Webhook};
+use crate::analytics::Signer;
+use crate::audit::{Auditor, EmailMode};
+use crate::config::fields::Fields;
+use crate::environment::{Environment, base, web_url};
+use crate::error::Error;
+use crate::guest_api::Endpoints;
+use crate::net::{Policy, Settings};
+use crate::oauth::Credentials;
+use crate::secret::Secret;
+
+/// The tutorial's paths and scope.
+const TOKEN_PATH: &str = "/oauth/token";
+const GUESTS_PATH: &str = "/api/v2/engagements/guests";
+const REFRESH_PATH: &str = "/api/v2/engagements/guests/refresh";
+const CHANNEL_PATH: &str = "/api/v2/journey/actions/channels/{channelId}";
+const SCOPE: &str = "guest:write guest:read";
+
+/// The tutorial's figures: three retries, one second.
+const MAX_RETRIES: u64 = 3;
+const RETRY_BASE: Duration = Duration::from_secs(1);
+/// AWS's cap for a back-off.
+const RETRY_MAX: Duration = Duration::from_secs(20);
+/// One window of a per-minute limit.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Longer than one `Retry-After` window and its queue; a web request has been given up by then.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// A TCP retransmission takes 1 s and 3 s; beyond that the host is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const OAUTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The official SDK waits 16 s for an answer.
+const GUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// The tutorial's figures.
+const CRM_TIMEOUT: Duration = Duration::from_secs(2);
+const ANALYTICS_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Enough for 5,000 calls/s at 50 ms; few enough for one process's file descriptors.
+const MAX_CONCURRENCY: u64 = 256;
+/// About 40 MB.
+pub(super) const MAX_SESSIONS: u64 = 1_000_000;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+pub(super) fn environment(fields: &Fields<'_>) -> Result<Environment, Error> {
+    let insecure = fields.flag("allowInsecureHttp", false)?;
+    let mut environment = Environment::parse(fields.required_text("environment")?, insecure)?;
+    for (field, target) in [("loginUrl", &mut environment.login), ("apiUrl", &mut environment.api)] {
+        if let Some(text) = fields.text(field)? {
+            *target = base(field, text, insecure)?;
+            environment.domain = None;
+        }
+    }
+    Ok(environment)
+}
+
+pub(super) fn credentials(
+    fields: &Fields<'_>,
+    environment: &Environment,
+    traffic: &Traffic,
+) -> Result<Credentials, Error> {
+    let paths = fields.inner("paths", &PATHS)?;
+    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    Ok(Credentials {
+        token_url: path(paths.as_ref(), "token", TOKEN_PATH, &environment.login)?,
+        client_id: fields.required_text("clientId")?.to_owned(),
+        client_secret: fields.required_text("clientSecret").map(Secret::new)?,
+        scope: fields.text("scope")?.unwrap_or(SCOPE).to_owned(),
+        timeout: timeout(timeouts.as_ref(), "oauthMs", OAUTH_TIMEOUT)?,
+        total_timeout: traffic.total_timeout,
+    })
+}
+
+pub(super) fn api(fields: &Fields<'_>, environment: &Environment) -> Result<Api, Error> {
+    let paths = fields.inner("paths", &PATHS)?;
+    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let default_key = || Secret::new(format!("{}-guest-signing-key", environment.name));
+    Ok(Api {
+        endpoints: Endpoints {
+            guests: path(paths.as_ref(), "guests", GUESTS_PATH, &environment.api)?,
+            refresh: path(paths.as_ref(), "refresh", REFRESH_PATH, &environment.api)?,
+            channel: path(paths.as_ref(), "channel", CHANNEL_PATH, &environment.api)?,
+        },
+        signing_key: fields.secret("tokenSigningKey")?.unwrap_or_else(default_key),
+        timeout: timeout(timeouts.as_ref(), "guestMs", GUEST_TIMEOUT)?,
+    })
+}
+
+pub(super) fn traffic(fields: &Fields<'_>) -> Result<Traffic, Error> {
+    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    Ok(Traffic {
+        settings: Settings {
+            connect_timeout: timeout(timeouts.as_ref(), "connectMs", CONNECT_TIMEOUT)?,
+            proxy: fields.text("proxy")?.map(|text| web_url("proxy", text, true)).transpose()?,
+            extra_roots: roots(fields)?,
+            uses_tls: uses_tls(fields),
+        },
+        policy: Policy {
+            max_retries: fields.whole("maxRetries", MAX_RETRIES, 0, 20)? as u32,
+            base_delay: fields.millis("retryBaseDelayMs", RETRY_BASE, 0, DAY_MS)?,
+            max_delay: fields.millis("retryMaxDelayMs", RETRY_MAX, 0, DAY_MS)?,
+            max_retry_after: fields.millis("maxRetryAfterMs", MAX_RETRY_AFTER, 0, DAY_MS)?,
+        },
+        max_concurrency: fields.whole("maxConcurrency", MAX_CONCURRENCY, 1, 65_535)? as u32,
+        total_timeout: timeout(timeouts.as_ref(), "totalMs", TOTAL_TIMEOUT)?,
+    })
+}
+
+pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Result<Reports, Error> {
+    let insecure = fields.flag("allowInsecureHttp", false)?;
+    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let crm = match fields.text("crmBaseUrl")? {
+        Some(text) => Some(base_url("crmBaseUrl", text, insecure)?),
+        None => None,
+    };
+    let crm_timeout = timeout(timeouts.as_ref(), "crmMs", CRM_TIMEOUT)?;
+    let signer = match fields.secret("analyticsSigningSecret")? {
+        Some(secret) => Some(Signer::new(&secret).ok_or_else(|| {
+            Error::config(
+                "analyticsSigningSecret",
+                "must be base64, with or without the prefix whsec_, as Standard Webhooks defines it",
+            )
+        })?),
+        None => None,
+    };
+    let analytics_timeout = timeout(timeouts.as_ref(), "analyticsMs", ANALYTICS_TIMEOUT)?;
+    let webhook = match fields.text("analyticsWebhookUrl")? {
+        Some(text) => {
+            Some(Webhook { url: web_url("analyticsWebhookUrl", text, insecure)?, timeout: analytics_timeout, signer })
+        }
+        None => None,
+    };
+    let email = match fields.text("auditEmail")?.unwrap_or("masked") {
+        "masked" => EmailMode::Masked,
+        "full" => EmailMode::Full,
+        "hashed" => EmailMode::Hashed(
+            client_secret
+                .cloned()
+                .ok_or_else(|| Error::config("clientSecret", "is required where auditEmail is 'hashed'"))?,
+        ),
+        _ => return Err(Error::config("auditEmail", "must be 'masked', 'hashed' or 'full'")),
+    };
+    Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, auditor: Auditor(email) })
+}
+
+/// Options of the contract that this version does not have are refused, not ignored.
+pub(super) fn not_yet(fields: &Fields<'_>) -> Result<(), Error> {
+    if fields.get("sessionStore").is_some() {
+        return Err(Error::config("sessionStore", "is not supported by this version: sessions are kept in memory"));
+    }
+    if let Some(outbox) = fields.inner("outbox", &["path", "lingerMs"])? {
+        if outbox.get("path").is_some() {
+            return Err(Error::config("outbox.path", "is not supported by this version: events are kept in memory"));
+        }
+        // Read by the JavaScript side, which keeps the process alive; checked here like every other field.
+        outbox.whole("lingerMs", 0, 0, DAY_MS)?;
+    }
+    Ok(())
+}
+
+const PATHS: [&str; 4] = ["token", "guests", "refresh", "channel"];
+const TIMEOUTS: [&str; 6] = ["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"];
+
+fn timeout(timeouts: Option<&Fields<'_>>, field: &str, default: Duration) -> Result<Duration, Error> {
+    timeouts.map_or(Ok(default), |timeouts| timeouts.millis(field, default, 1, DAY_MS))
+}
+
+/// A path below a base, kept there: `//host`, a scheme or a backslash would take the bearer token elsewhere.
+fn path(paths: Option<&Fields<'_>>, field: &str, default: &str, base: &Url) -> Result<Url, Error> {
+    let text = match paths {
+        Some(paths) => paths.text(field)?.unwrap_or(default),
+        None => default,
+    };
+    let prefixed = format!("{}{text}", base.path().trim_end_matches('/'));
+    let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
+    let joined =
+        base.join(&prefixed).ok().filter(|url| is_path && url.origin() == base.origin() && url.fragment().is_none());
+    joined.ok_or_else(|| {
+        Error::config(&format!("paths.{field}"), "must be a path on the same origin, beginning with one slash")
+    })
+}
+
+fn base_url(field: &str, text: &str, insecure: bool) -> Result<Url, Error> {
+    let url = web_url(field, text, insecure)?;
+    if url.query().is_some() {
+        Err(Error::config(field, "must not have a query: /profiles?email= is put behind it"))
+    } else {
+        Ok(url)
+    }
+}
+
+/// Whether any request may go over TLS. A sandbox on loopback does without, and starts ten milliseconds sooner.
+fn uses_tls(fields: &Fields<'_>) -> bool {
+    const URLS: [&str; 6] = ["environment", "loginUrl", "apiUrl", "crmBaseUrl", "analyticsWebhookUrl", "proxy"];
+    let is_plain = |url: &str| url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+    let proxies =
+        ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().filter_map(|name| std::env::var(name).ok());
+    URLS.iter().filter_map(|field| fields.text(field).ok().flatten()).any(|url| !is_plain(url))
+        || proxies.into_iter().any(|url| !is_plain(&url))
+}
+
+fn roots(fields: &Fields<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let rule = || Error::config("ca", "must be PEM certificates: a string or an array of strings");
+    let texts: Vec<&str> = match fields.get("ca") {
+        None => return Ok(Vec::new()),
+        Some(serde_json::Value::String(text)) => vec![text],
+        Some(serde_json::Value::Array(items)) => {
+            items.iter().map(|item| item.as_str().ok_or_else(rule)).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err(rule()),
+    };
+    let mut roots = Vec::new();
+    for text in texts {
+        let mut checked = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            let certificate = certificate.map_err(|_| rule())?;
+            checked.add(certificate.clone()).map_err(|_| rule())?;
+            roots.push(certificate);
+        }
+        if checked.is_empty() {
+            return Err(rule());
+        }
+    }
+    Ok(roots)
+}

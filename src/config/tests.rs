@@ -1,0 +1,99 @@
+use super::*;
+use serde_json::json;
+
+fn minimal() -> Value {
+    json!({"environment": "acme", "clientId": "id", "clientSecret": "s3cret-value"})
+}
+
+fn with(field: &str, value: Value) -> Result<Config, Error> {
+    let mut config = minimal();
+    config[field] = value;
+    Config::from_json(&config.to_string())
+}
+
+#[test]
+fn the_tutorials_five_fields_are_enough() {
+    let mut config = minimal();
+    config["crmBaseUrl"] = json!("https://crm.example/v1/");
+    config["analyticsWebhookUrl"] = json!("https://hook.example/in?key=1");
+    let config = Config::from_json(&config.to_string()).unwrap();
+    assert_eq!(config.credentials.token_url.as_str(), "https://acme.mygenesys.com/oauth/token");
+    assert_eq!(config.api.endpoints.guests.as_str(), "https://acme.mygenesys.com/api/v2/engagements/guests");
+    assert_eq!(config.api.signing_key.expose(), "acme-guest-signing-key");
+    assert_eq!(
+        (config.traffic.max_concurrency, config.max_sessions, config.traffic.policy.max_retries),
+        (256, 1_000_000, 3)
+    );
+}
+
+#[test]
+fn every_bad_value_is_named_with_its_rule() {
+    let table = [
+        ("environment", json!(""), "environment must not be empty"),
+        ("environment", json!(5), "environment must be a string"),
+        ("environment", json!(null), "environment is required"),
+        ("clientId", json!(null), "clientId is required"),
+        ("clientSecret", json!({"a": "s3cret-value"}), "clientSecret must be a string"),
+        ("crmBaseUrl", json!("crm"), "crmBaseUrl must be an absolute http(s) URL"),
+        ("crmBaseUrl", json!("https://crm/?a=s3cret-value"), "crmBaseUrl must not have a query"),
+        ("analyticsWebhookUrl", json!("http://example.com/"), "analyticsWebhookUrl must use https"),
+        ("loginUrl", json!("https://login.example/?x=1"), "loginUrl must be an http(s) URL without query"),
+        ("apiUrl", json!("https://u:s3cret-value@api.example"), "apiUrl must be an http(s) URL without query"),
+        ("paths", json!({"guests": "guests"}), "paths.guests must be a path"),
+        ("paths", json!({"guests": "//evil.example/x"}), "paths.guests must be a path"),
+        ("paths", json!({"guests": "/\\evil.example/x"}), "paths.guests must be a path"),
+        ("paths", json!({"guest": "/x"}), "paths.guest is unknown"),
+        ("maxRetries", json!(-1), "maxRetries must be a whole number from 0 to 20"),
+        ("maxRetries", json!(1.5), "maxRetries must be a whole number"),
+        ("maxRetries", json!("3"), "maxRetries must be a whole number"),
+        ("timeouts", json!({"totalMs": 0}), "timeouts.totalMs must be a whole number from 1"),
+        ("timeouts", json!({"totalms": 5}), "timeouts.totalms is unknown"),
+        ("timeouts", json!(5), "timeouts must be an object"),
+        ("maxConcurrency", json!(0), "maxConcurrency must be a whole number"),
+        ("maxSessions", json!(0), "maxSessions must be a whole number"),
+        ("preflightChannel", json!("yes"), "preflightChannel must be true or false"),
+        ("allowInsecureHttp", json!(1), "allowInsecureHttp must be true or false"),
+        ("auditEmail", json!("none"), "auditEmail must be 'masked', 'hashed' or 'full'"),
+        ("analyticsSigningSecret", json!("s3cret-value!"), "analyticsSigningSecret must be base64"),
+        ("ca", json!("s3cret-value"), "ca must be PEM"),
+        ("ca", json!("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "ca must be PEM"),
+        ("ca", json!([5]), "ca must be PEM"),
+        ("proxy", json!("socks://x"), "proxy must be an absolute http(s) URL"),
+        ("tokenSigningKey", json!(""), "tokenSigningKey must not be empty"),
+        ("scope", json!([]), "scope must be a string"),
+        ("outbox", json!({"lingerMs": -1}), "outbox.lingerMs must be a whole number"),
+        ("outbox", json!({"path": "/tmp/x"}), "outbox.path is not supported"),
+        ("sessionStore", json!({"redis": {}}), "sessionStore is not supported"),
+    ];
+    for (field, value, message) in table {
+        let error = with(field, value.clone()).unwrap_err();
+        assert!(error.details().message.starts_with(message), "{field}: {value}: {error}");
+        assert!(!format!("{error:?}").contains("s3cret-value"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_secret_is_not_printed() {
+    let config = Config::from_json(&minimal().to_string()).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret-value"));
+}
+
+#[test]
+fn a_gateway_may_have_a_path_prefix() {
+    let config = with("apiUrl", json!("https://gw.example/genesys/")).unwrap();
+    assert_eq!(config.api.endpoints.guests.as_str(), "https://gw.example/genesys/api/v2/engagements/guests");
+    assert_eq!(config.credentials.token_url.as_str(), "https://acme.mygenesys.com/oauth/token");
+}
+
+#[test]
+fn unknown_fields_at_the_top_are_ignored() {
+    assert!(with("port", json!(8080)).is_ok());
+    assert!(with("maxRetries", json!(3.0)).is_ok());
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    for json in ["null", "[]", "5", "\"x\"", ""] {
+        assert!(Config::from_json(json).unwrap_err().details().message.starts_with("configuration must be an object"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Authenticates Genesys Cloud web-messaging guests. The Rust core of the npm package `genesys-guest-auth`.
+//!
+//! | floor | rooms |
+//! | --- | --- |
+//! | the boundary to Node.js | `addon` |
+//! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
+//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
+//! | the network | [`net`] |
+//! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
+//!
+//! A Rust program uses [`Authenticator`] with a [`Config`]; everything runs on the caller's Tokio runtime.
+
+#![cfg_attr(not(feature = "addon"), forbid(unsafe_code))]
+#![expect(rustdoc::private_intra_doc_links, reason = "the map above is for readers of the source")]
+
+pub mod analytics;
+pub mod audit;
+pub mod authenticator;
+mod channel;
+pub mod config;
+mod crm;
+mod email;
+mod enrich;
+pub mod environment;
+pub mod error;
+pub mod guest;
+pub mod guest_api;
+mod json;
+mod lifecycle;
+pub mod metrics;
+pub mod net;
+pub mod oauth;
+mod rotation;
+pub mod secret;
+pub mod sessions;
+pub mod signature;
+mod sync;
+pub mod text;
+pub mod validation;
+
+#[cfg(feature = "addon")]
+mod addon;
+
+pub use authenticator::Authenticator;
+pub use config::Config;
+pub use error::{Code, Error};

@@ -1,0 +1,129 @@
+//! What can go wrong in an exchange, and the error that it becomes.
+
+use std::time::Duration;
+
+use super::client::{Answer, Call, MAX_ANSWER_BYTES};
+use super::{redact, retry_after};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+
+/// Why an exchange brought no success.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// An answer, but not a 2xx one.
+    Status(Box<Answer>),
+    /// The request was never sent. `lasting`: trying again cannot help, as with a bad certificate.
+    Unreached { host: String, cause: String, lasting: bool },
+    /// The connection broke after the request was, or may have been, sent.
+    Broken { host: String, cause: String },
+    /// No whole answer in time.
+    TimedOut { host: String, after: Duration },
+    /// More than [`MAX_ANSWER_BYTES`].
+    TooLarge { host: String },
+    /// The gate is closed for longer than the call may wait; nothing was sent.
+    Paused { wait: Duration },
+    /// No client could be made from the configuration, or no token was to be had.
+    Setup(Error),
+}
+
+impl Fault {
+    /// Fills in the host, which the place that saw the fault did not know.
+    pub(super) fn at_host(mut self, name: String) -> Self {
+        match &mut self {
+            Self::Unreached { host, .. } | Self::Broken { host, .. } | Self::TooLarge { host } => *host = name,
+            Self::Status(_) | Self::TimedOut { .. } | Self::Paused { .. } | Self::Setup(_) => {}
+        }
+        self
+    }
+}
+
+/// A call that failed for good.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) call: Call,
+    pub(crate) fault: Fault,
+    /// Requests sent.
+    pub(crate) attempts: u32,
+    /// What the server asked to wait, when it did.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// The status of the last answer, if there was one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match &self.fault {
+            Fault::Status(answer) => Some(answer.status),
+            _ => None,
+        }
+    }
+
+    /// The error for the caller. `code` is for an answer of the server's; `known` are the credentials that the request
+    /// carried, which a server may have echoed.
+    pub(crate) fn into_error(self, code: Code, known: &[&Secret]) -> Error {
+        let Self { call, fault, attempts, retry_after } = self;
+        let label = call.label();
+        let error = match fault {
+            Fault::Status(answer) => {
+                return refused(call, code, &answer, known, attempts).with_retry_after(retry_after);
+            }
+            Fault::Setup(error) => return error,
+            Fault::Unreached { host, cause, lasting } => {
+                Error::new(Code::Network, format!("{label} could not reach {host}: {cause}"))
+                    .with_retryable(!lasting)
+                    .with_cause(cause)
+            }
+            Fault::Broken { host, cause } => {
+                Error::new(Code::Network, format!("{label} lost its connection to {host}: {cause}"))
+                    .with_retryable(call != Call::Create)
+                    .with_cause(cause)
+            }
+            Fault::TooLarge { host } => {
+                Error::new(Code::Network, format!("{label} got an answer over {MAX_ANSWER_BYTES} bytes from {host}"))
+            }
+            Fault::TimedOut { host, after } => {
+                Error::new(Code::Timeout, format!("{label} got no answer from {host} within {} ms", after.as_millis()))
+                    // What was never sent can be sent later.
+                    .with_retryable(call != Call::Create || attempts == 0)
+            }
+            Fault::Paused { wait } => Error::new(
+                Code::RateLimited,
+                format!("{label} was not sent: the server asked all calls to wait for another {} ms", wait.as_millis()),
+            )
+            .with_retryable(true)
+            .with_retry_after(Some(wait)),
+        };
+        error.with_attempts(attempts)
+    }
+}
+
+/// The error for an answer that is not what was asked for: another status, or a body without what is needed.
+pub(crate) fn refused(call: Call, code: Code, answer: &Answer, known: &[&Secret], attempts: u32) -> Error {
+    let body = redact::body(&answer.text(), known, answer.is_success());
+    let shown = match call {
+        // The tutorial writes the guest's body with JSON.stringify and the other two as they are.
+        Call::Create => body.as_json(),
+        _ => body.as_text(),
+    };
+    let retryable = match answer.status {
+        429 => true,
+        503 => call != Call::Create || retry_after::parse(&answer.headers).is_some(),
+        400 => code == Code::OauthFailed && is_login_throttle(answer),
+        408 | 500 | 502 | 504 => call != Call::Create,
+        _ => false,
+    };
+    Error::new(code, format!("{} failed: {} {shown}", call.label(), answer.status))
+        .with_retryable(retryable)
+        .with_answer(answer.status, answer.correlation_id(), body.into_text())
+        .with_attempts(attempts)
+}
+
+/// The login host says "too many requests" with a 400: `invalid_request`, "rate limit exceeded; …".
+pub(crate) fn is_login_throttle(answer: &Answer) -> bool {
+    answer.status == 400
+        && crate::json::Members::parse(&answer.text()).is_some_and(|body| {
+            body.string("error").is_some_and(|error| error == "invalid_request")
+                && body
+                    .string("error_description")
+                    .is_some_and(|text| text.to_ascii_lowercase().starts_with("rate limit exceeded"))
+        })
+}

@@ -1,0 +1,28 @@
+//! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and pacing.
+//!
+//! - [`client`]: one exchange, with its deadline and size limit
+//! - [`direct`], [`proxied`]: the two ways it goes
+//! - [`classify`]: what its failure means
+//! - [`fault`]: what can go wrong in one, and the error it becomes
+//! - [`retry`]: when a request is repeated, and after which wait
+//! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
+//! - [`pacing`]: how many guest calls go out, and how fast
+//! - [`flight`]: one piece of work shared by all who want it
+//! - [`redact`]: answers made fit to be shown
+
+pub(crate) mod backoff;
+pub(crate) mod budget;
+mod classify;
+pub(crate) mod client;
+mod direct;
+pub(crate) mod fault;
+pub(crate) mod flight;
+pub(crate) mod pacing;
+mod proxied;
+mod rate;
+pub(crate) mod redact;
+pub(crate) mod retry;
+pub(crate) mod retry_after;
+
+pub use client::Settings;
+pub use retry::Policy;

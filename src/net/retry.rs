@@ -1,0 +1,197 @@
+//! When a request is repeated, and after which wait.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backoff::{self, TRANSIENT_BASE};
+use super::budget::{Budget, Reason};
+use super::client::{Answer, Call, Exchange, Http};
+use super::fault::{Failure, Fault, is_login_throttle};
+use super::pacing::{Lane, Pacing, Paused};
+use super::retry_after;
+
+/// The longest time that one answer can close the gate: a mistyped `Retry-After` must not end a service.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How often, how soon and for how long requests are repeated.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Repeats after the first attempt.
+    pub max_retries: u32,
+    /// Base of the back-off when throttled without a `Retry-After`.
+    pub base_delay: Duration,
+    /// Cap of every back-off.
+    pub max_delay: Duration,
+    /// The longest `Retry-After` that is waited for.
+    pub max_retry_after: Duration,
+}
+
+/// Whether a request may be sent again after a fault that the server may have acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Sending it twice has the effect of sending it once.
+    Freely,
+    /// Twice at most: the second one finds out whether the first had its effect.
+    Once,
+    /// A second one could have a second effect; only when the server said that it did not take the first.
+    Never,
+}
+
+/// What the sender must know about a call beside its request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    pub(crate) call: Call,
+    pub(crate) repeat: Repeat,
+    /// Paced with the instance's other guest calls, or not at all.
+    pub(crate) lane: Option<Lane>,
+    /// Limit for one exchange.
+    pub(crate) timeout: Duration,
+    /// End of the whole call, with its retries and queueing.
+    pub(crate) deadline: Instant,
+}
+
+/// Sends requests and repeats them where that is safe.
+pub(crate) struct Sender {
+    http: Http,
+    policy: Policy,
+    pub(crate) pacing: Pacing,
+    budget: Budget,
+    /// Requests sent again, for the metrics.
+    pub(crate) retries: AtomicU64,
+    /// Answers that asked to slow down, for the metrics.
+    pub(crate) throttled: AtomicU64,
+}
+
+impl Sender {
+    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32) -> Self {
+        Self {
+            http,
+            policy,
+            pacing: Pacing::new(max_in_flight),
+            budget: Budget::default(),
+            retries: AtomicU64::new(0),
+            throttled: AtomicU64::new(0),
+        }
+    }
+
+    /// Closes the connections; everything fails from now on.
+    pub(crate) fn release(&self) {
+        self.http.release();
+    }
+
+    /// One exchange without retries or pacing.
+    pub(crate) async fn once(&self, call: Call, exchange: Exchange, until: Instant) -> Result<Answer, Failure> {
+        let failed = |fault| Failure { call, fault, attempts: 1, retry_after: None };
+        let answer = self.http.send(exchange, until).await.map_err(failed)?;
+        if answer.is_success() { Ok(answer) } else { Err(failed(Fault::Status(answer.into()))) }
+    }
+
+    /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the request anew for each attempt.
+    pub(crate) async fn send(&self, order: Order, build: impl Fn() -> Exchange) -> Result<(Answer, u32), Failure> {
+        self.send_by(order, || self.http.send(build(), order.deadline.min(Instant::now() + order.timeout))).await
+    }
+
+    async fn send_by<F>(&self, order: Order, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>
+    where
+        F: Future<Output = Result<Answer, Fault>>,
+    {
+        let ticket = order.lane.map(|lane| (lane, self.pacing.ticket()));
+        let mut attempts = 0;
+        let mut paid = 0;
+        loop {
+            let permit = match ticket {
+                Some((lane, ticket)) => {
+                    let waiting_since = Instant::now();
+                    match tokio::time::timeout_at(order.deadline, self.pacing.admit(lane, ticket, order.deadline)).await
+                    {
+                        Ok(Ok(permit)) => Some(permit),
+                        Ok(Err(Paused(wait))) => return Err(failure(order, Fault::Paused { wait }, attempts, None)),
+                        Err(_) => {
+                            let fault = Fault::TimedOut { host: "the queue".into(), after: waiting_since.elapsed() };
+                            return Err(failure(order, fault, attempts, None));
+                        }
+                    }
+                }
+                None => None,
+            };
+            attempts += 1;
+            let fault = match attempt().await {
+                Ok(answer) if answer.is_success() => {
+                    if let Some(permit) = permit {
+                        permit.accepted();
+                    }
+                    self.budget.refund(paid);
+                    return Ok((answer, attempts));
+                }
+                Ok(answer) => Fault::Status(answer.into()),
+                Err(fault) => fault,
+            };
+            let asked = asked_wait(&fault);
+            let is_throttled = is_throttle(&fault);
+            let decision = self.decide(order, &fault, attempts - 1, asked);
+            if is_throttled {
+                self.throttled.fetch_add(1, Ordering::Relaxed);
+                if let Some(permit) = permit {
+                    let wait = decision.map(|(_, wait)| wait).or(asked).unwrap_or(self.policy.base_delay);
+                    permit.throttled(wait.min(LONGEST_PAUSE));
+                }
+            } else if let (Fault::Status(_), Some(permit)) = (&fault, permit) {
+                permit.accepted();
+            }
+            let Some((reason, wait)) = decision else { return Err(failure(order, fault, attempts, asked)) };
+            let Some(cost) = self.budget.take(reason) else { return Err(failure(order, fault, attempts, asked)) };
+            paid += cost;
+            self.retries.fetch_add(1, Ordering::Relaxed);
+            // A paced call waits at the gate, which its 429 has just closed.
+            if !(is_throttled && order.lane.is_some()) {
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+
+    /// Whether to try again and after which wait. `done` repeats have been made.
+    fn decide(&self, order: Order, fault: &Fault, done: u32, asked: Option<Duration>) -> Option<(Reason, Duration)> {
+        if done >= self.policy.max_retries {
+            return None;
+        }
+        let may_repeat = match order.repeat {
+            Repeat::Freely => true,
+            Repeat::Once => done == 0,
+            Repeat::Never => false,
+        };
+        let reason = match fault {
+            _ if is_throttle(fault) => Reason::Throttled,
+            Fault::Unreached { lasting, .. } if !lasting => Reason::Transient,
+            Fault::Status(answer) if answer.status == 503 && asked.is_some() => Reason::Transient,
+            Fault::Status(answer) if may_repeat && matches!(answer.status, 500 | 502..=504) => Reason::Transient,
+            Fault::Broken { .. } | Fault::TimedOut { .. } if may_repeat => Reason::Transient,
+            _ => return None,
+        };
+        let base = if reason == Reason::Throttled { self.policy.base_delay } else { TRANSIENT_BASE };
+        let wait = asked.unwrap_or_else(|| backoff::full_jitter(base, self.policy.max_delay, done));
+        let in_time =
+            asked.is_none_or(|asked| asked <= self.policy.max_retry_after) && Instant::now() + wait < order.deadline;
+        in_time.then_some((reason, wait))
+    }
+}
+
+fn failure(order: Order, fault: Fault, attempts: u32, retry_after: Option<Duration>) -> Failure {
+    Failure { call: order.call, fault, attempts, retry_after }
+}
+
+fn asked_wait(fault: &Fault) -> Option<Duration> {
+    match fault {
+        Fault::Status(answer) => retry_after::parse(&answer.headers),
+        _ => None,
+    }
+}
+
+fn is_throttle(fault: &Fault) -> bool {
+    matches!(fault, Fault::Status(answer) if answer.status == 429 || is_login_throttle(answer))
+}
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;

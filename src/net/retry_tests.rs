@@ -1,0 +1,149 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+
+use super::*;
+use crate::net::client::Settings;
+use crate::sync::lock;
+
+#[expect(clippy::unnecessary_wraps, reason = "a line of a script, among others that are faults")]
+fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Fault> {
+    let mut headers = HeaderMap::new();
+    if let Some(value) = retry_after {
+        headers.insert("retry-after", HeaderValue::from_static(value));
+    }
+    Ok(Answer { status, headers, body: Bytes::new() })
+}
+
+fn unreached() -> Result<Answer, Fault> {
+    Err(Fault::Unreached { host: "h".into(), cause: "refused".into(), lasting: false })
+}
+
+fn timed_out() -> Result<Answer, Fault> {
+    Err(Fault::TimedOut { host: "h".into(), after: Duration::from_secs(1) })
+}
+
+fn sender() -> Sender {
+    let policy = Policy {
+        max_retries: 3,
+        base_delay: Duration::from_secs(1),
+        max_delay: Duration::from_secs(20),
+        max_retry_after: Duration::from_secs(60),
+    };
+    Sender::new(Http::new(Settings::default()), policy, 256)
+}
+
+fn order(repeat: Repeat, lane: Option<Lane>) -> Order {
+    let call = if repeat == Repeat::Never { Call::Create } else { Call::Attributes };
+    Order { call, repeat, lane, timeout: Duration::from_secs(15), deadline: Instant::now() + Duration::from_secs(60) }
+}
+
+/// Plays `script`, whose last entry repeats for ever; returns the outcome and the number of requests.
+async fn play(
+    sender: &Sender,
+    order: Order,
+    script: impl IntoIterator<Item = Result<Answer, Fault>>,
+) -> (Result<Answer, Failure>, u32) {
+    let script: Mutex<VecDeque<_>> = Mutex::new(script.into_iter().collect());
+    let sent = std::sync::atomic::AtomicU32::new(0);
+    let outcome = sender
+        .send_by(order, || {
+            sent.fetch_add(1, Ordering::SeqCst);
+            let mut script = lock(&script);
+            let next = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
+            async move { next.unwrap() }
+        })
+        .await;
+    (outcome.map(|(answer, _)| answer), sent.into_inner())
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_is_repeated_as_often_as_it_is_safe() {
+    use Repeat::{Freely, Never, Once};
+    // Requests sent for a fault that does not go away: when repeats are free, allowed once, or forbidden.
+    let table: [(Result<Answer, Fault>, [u32; 3]); 14] = [
+        (answer(429, None), [4, 4, 4]),
+        (answer(429, Some("1")), [4, 4, 4]),
+        (answer(503, Some("1")), [4, 4, 4]),
+        (answer(503, None), [4, 2, 1]),
+        (answer(500, None), [4, 2, 1]),
+        (answer(502, None), [4, 2, 1]),
+        (answer(504, None), [4, 2, 1]),
+        (timed_out(), [4, 2, 1]),
+        (unreached(), [4, 4, 4]),
+        (Err(Fault::Broken { host: "h".into(), cause: "reset".into() }), [4, 2, 1]),
+        (Err(Fault::Unreached { host: "h".into(), cause: "certificate".into(), lasting: true }), [1, 1, 1]),
+        (answer(400, None), [1, 1, 1]),
+        (answer(501, None), [1, 1, 1]),
+        (answer(302, None), [1, 1, 1]),
+    ];
+    for (fault, expected) in table {
+        for (repeat, requests) in [Freely, Once, Never].into_iter().zip(expected) {
+            let (outcome, sent) = play(&sender(), order(repeat, Some(Lane::Create)), [fault.clone()]).await;
+            assert_eq!((sent, outcome.unwrap_err().attempts), (requests, requests), "{fault:?} {repeat:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_wait_is_kept_and_the_last_answer_returned() {
+    let start = Instant::now();
+    let (outcome, sent) =
+        play(&sender(), order(Repeat::Never, Some(Lane::Create)), [answer(429, Some("2")), answer(200, None)]).await;
+    assert_eq!((outcome.unwrap().status, sent), (200, 2));
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_the_limit_or_the_deadline_fails_at_once() {
+    for (wait, deadline) in [("61", 600), ("30", 20)] {
+        let start = Instant::now();
+        let order =
+            Order { deadline: start + Duration::from_secs(deadline), ..order(Repeat::Freely, Some(Lane::Create)) };
+        let (outcome, sent) = play(&sender(), order, [answer(429, Some(wait))]).await;
+        let failure = outcome.unwrap_err();
+        assert_eq!((sent, failure.retry_after.map(|wait| wait.as_secs().to_string())), (1, Some(wait.to_owned())));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_retry_after_means_back_off() {
+    let start = Instant::now();
+    let (outcome, _) =
+        play(&sender(), order(Repeat::Never, Some(Lane::Create)), [answer(429, Some("soon")), answer(200, None)]).await;
+    assert_eq!(outcome.unwrap().status, 200);
+    assert!(start.elapsed() <= Duration::from_millis(1001));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_login_hosts_own_rate_limit_counts_as_throttling() {
+    let mut throttle = answer(400, Some("3")).unwrap();
+    throttle.body = r#"{"error":"invalid_request","error_description":"rate limit exceeded; slow down"}"#.into();
+    let start = Instant::now();
+    let (outcome, _) = play(&sender(), order(Repeat::Freely, None), [Ok(throttle), answer(200, None)]).await;
+    assert_eq!((outcome.unwrap().status, start.elapsed().as_secs()), (200, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_a_total_outage_the_load_stays_below_one_and_a_fifth() {
+    for fault in [unreached(), answer(503, Some("0"))] {
+        let sender = sender();
+        let mut requests = 0;
+        for _ in 0..1000 {
+            requests += play(&sender, order(Repeat::Never, Some(Lane::Create)), [fault.clone()]).await.1;
+        }
+        assert!(requests < 1200, "{requests}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_after_retries_gives_the_budget_back() {
+    let sender = sender();
+    for _ in 0..1000 {
+        let (outcome, _) = play(&sender, order(Repeat::Freely, None), [unreached(), answer(200, None)]).await;
+        assert!(outcome.is_ok());
+    }
+}

@@ -1,0 +1,186 @@
+//! The access token: fetched once for all who wait, renewed before it expires, dropped when the API refuses it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderValue, Method};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::{Code, Error};
+use crate::json::Members;
+use crate::net::client::{Answer, Call, Exchange};
+use crate::net::fault;
+use crate::net::flight::Flights;
+use crate::net::retry::{Order, Repeat, Sender};
+use crate::secret::Secret;
+use crate::sync::lock;
+
+/// A token is renewed this long before it expires, or a tenth of its life where that is less.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+const RENEWAL_SHARE: u32 = 10;
+
+/// After a failed early renewal the old token serves on; the next try is not made before this.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+
+/// Lives beyond this are cut, so that clock arithmetic cannot overflow. Genesys allows 450 days at most.
+const LONGEST_LIFE: Duration = Duration::from_secs(450 * 24 * 3600);
+
+/// Where and as whom to log in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The token endpoint.
+    pub token_url: Url,
+    /// OAuth client id.
+    pub client_id: String,
+    /// OAuth client secret.
+    pub client_secret: Secret,
+    /// OAuth scope, space-separated.
+    pub scope: String,
+    /// Limit for one exchange.
+    pub timeout: Duration,
+    /// Limit for a fetch with its retries.
+    pub total_timeout: Duration,
+}
+
+/// The OAuth manager of one configuration.
+pub struct OAuth(Arc<Inner>);
+
+struct Inner {
+    credentials: Credentials,
+    sender: Arc<Sender>,
+    form: Secret,
+    cached: Mutex<Option<Cached>>,
+    flights: Flights<(), Secret>,
+    requests: AtomicU64,
+}
+
+struct Cached {
+    token: Secret,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+impl OAuth {
+    pub(crate) fn new(credentials: Credentials, sender: Arc<Sender>) -> Self {
+        // The order of the fields is part of the contract.
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &credentials.client_id)
+            .append_pair("client_secret", credentials.client_secret.expose())
+            .append_pair("scope", &credentials.scope)
+            .finish();
+        Self(Arc::new(Inner {
+            credentials,
+            sender,
+            form: Secret::new(form),
+            cached: Mutex::new(None),
+            flights: Flights::default(),
+            requests: AtomicU64::new(0),
+        }))
+    }
+
+    /// A token that the API should accept. Inside the renewal margin the old one is returned while one renewal runs.
+    pub async fn access_token(&self) -> Result<Secret, Error> {
+        let now = Instant::now();
+        let usable = {
+            let cached = lock(&self.0.cached);
+            match &*cached {
+                Some(token) if now < token.renew_at => return Ok(token.token.clone()),
+                Some(token) if now < token.expires_at => Some(token.token.clone()),
+                _ => None,
+            }
+        };
+        let inner = Arc::clone(&self.0);
+        let flight = self.0.flights.join((), || async move { inner.fetch().await });
+        match usable {
+            Some(token) => {
+                // If the renewal fails, nobody has lost anything yet.
+                flight.let_go();
+                Ok(token)
+            }
+            None => flight.await,
+        }
+    }
+
+    /// Drops a token that the API refused, unless a newer one has taken its place.
+    pub fn reject(&self, token: &Secret) {
+        let mut cached = lock(&self.0.cached);
+        if cached.as_ref().is_some_and(|cached| cached.token.same_as(token)) {
+            *cached = None;
+        }
+    }
+
+    /// Token requests that were started.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuth").field("credentials", &self.0.credentials).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn fetch(&self) -> Result<Secret, Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.request().await;
+        let mut cached = lock(&self.cached);
+        match outcome {
+            Ok((token, life)) => {
+                let now = Instant::now();
+                *cached = life.map(|life| Cached {
+                    token: token.clone(),
+                    renew_at: now + life - RENEWAL_MARGIN.min(life / RENEWAL_SHARE),
+                    expires_at: now + life,
+                });
+                Ok(token)
+            }
+            Err(error) => {
+                if let Some(cached) = cached.as_mut() {
+                    cached.renew_at = Instant::now() + RENEWAL_PAUSE;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn request(&self) -> Result<(Secret, Option<Duration>), Error> {
+        let order = Order {
+            call: Call::OAuth,
+            repeat: Repeat::Freely,
+            lane: None,
+            timeout: self.credentials.timeout,
+            deadline: Instant::now() + self.credentials.total_timeout,
+        };
+        let known = [&self.credentials.client_secret];
+        let build = || {
+            Exchange::new(Method::POST, self.credentials.token_url.clone())
+                .body("application/x-www-form-urlencoded", self.form.expose().to_owned())
+        };
+        let (answer, attempts) =
+            self.sender.send(order, build).await.map_err(|failure| failure.into_error(Code::OauthFailed, &known))?;
+        parse(&answer).ok_or_else(|| {
+            fault::refused(Call::OAuth, Code::OauthFailed, &answer, &known, attempts)
+                .with_cause("the answer holds no usable access_token")
+        })
+    }
+}
+
+/// The token and its life; no life where `expires_in` is missing or unusable, which means: use once.
+fn parse(answer: &Answer) -> Option<(Secret, Option<Duration>)> {
+    let text = answer.text();
+    let body = Members::parse(&text)?;
+    let token = body.string("access_token").filter(|token| !token.is_empty())?;
+    // A token that no header can carry would fail every later call with a less telling error.
+    HeaderValue::from_str(&token).ok()?;
+    let life = body
+        .number("expires_in")
+        .filter(|seconds| *seconds > 0.0)
+        .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())));
+    Some((Secret::new(token), life))
+}

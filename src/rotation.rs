@@ -1,0 +1,134 @@
+//! Refresh tokens: one refresh for all who ask at once, and what became of those that were used.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
+
+use crate::error::{Code, Error};
+use crate::guest::Refreshed;
+use crate::guest_api::{GuestApi, Trip};
+use crate::net::flight::Flights;
+use crate::secret::Secret;
+use crate::sessions::{Key, Keys};
+use crate::sync::lock;
+
+/// Used refresh tokens that are remembered, so that a second use finds the newest guest token.
+const REMEMBERED: usize = 4096;
+
+/// Rotates refresh tokens.
+pub(crate) struct Rotation {
+    api: Arc<GuestApi>,
+    keys: Keys,
+    used: Arc<Mutex<Used>>,
+    flights: Flights<Key, Refreshed>,
+}
+
+#[derive(Default)]
+struct Used {
+    successors: HashMap<Key, Successor>,
+    order: VecDeque<Key>,
+}
+
+#[derive(Clone)]
+struct Successor {
+    fresh: Refreshed,
+    expires_at: Instant,
+}
+
+impl Rotation {
+    pub(crate) fn new(api: Arc<GuestApi>, keys: Keys) -> Self {
+        Self { api, keys, used: Arc::default(), flights: Flights::default() }
+    }
+
+    /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
+    pub(crate) async fn rotate(&self, refresh_token: &Secret, trip: &Trip) -> Result<Refreshed, Error> {
+        let key = self.keys.of(refresh_token.expose());
+        let flight = self.flights.join(key, || {
+            let (api, used, keys) = (Arc::clone(&self.api), Arc::clone(&self.used), self.keys.clone());
+            let (refresh_token, trip) = (refresh_token.clone(), trip.clone());
+            async move {
+                match api.refresh(&refresh_token, &trip).await {
+                    Ok(fresh) => {
+                        let expires_at = Instant::now() + fresh.expires_in;
+                        lock(&used).remember(key, Successor { fresh: fresh.clone(), expires_at });
+                        Ok(fresh)
+                    }
+                    Err(error) if error.code() == Code::Conflict => lock(&used).newest(key, &keys).ok_or(error),
+                    Err(error) => Err(error),
+                }
+            }
+        });
+        flight.await
+    }
+}
+
+impl Used {
+    fn remember(&mut self, key: Key, successor: Successor) {
+        if self.successors.insert(key, successor).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.successors.remove(&oldest);
+        }
+    }
+
+    /// Follows the chain: a successor's own refresh token may have been used as well.
+    fn newest(&self, used: Key, keys: &Keys) -> Option<Refreshed> {
+        let mut newest = self.successors.get(&used)?;
+        // A server that hands out a token again could make a circle; no honest chain is longer than the memory.
+        for _ in 0..REMEMBERED {
+            let next =
+                newest.fresh.refresh_token.as_ref().and_then(|token| self.successors.get(&keys.of(token.expose())));
+            match next {
+                Some(successor) if successor.expires_at >= newest.expires_at => newest = successor,
+                _ => break,
+            }
+        }
+        let left = newest.expires_at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(Refreshed { expires_in: left, ..newest.fresh.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn successor(token: &str, next: Option<&str>, seconds: u64) -> Successor {
+        let expires_in = Duration::from_secs(seconds);
+        let fresh = Refreshed { token: Secret::new(token), expires_in, refresh_token: next.map(Secret::new) };
+        Successor { fresh, expires_at: Instant::now() + expires_in }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_token_is_found_through_the_chain() {
+        let (keys, mut used) = (Keys::random(), Used::default());
+        used.remember(keys.of("r1"), successor("t2", Some("r2"), 60));
+        used.remember(keys.of("r2"), successor("t3", Some("r3"), 60));
+        for start in ["r1", "r2"] {
+            assert_eq!(used.newest(keys.of(start), &keys).unwrap().token.expose(), "t3");
+        }
+        assert!(used.newest(keys.of("r3"), &keys).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_circle_ends_and_an_expired_token_is_not_returned() {
+        let (keys, mut used) = (Keys::random(), Used::default());
+        used.remember(keys.of("r1"), successor("t1", Some("r1"), 60));
+        assert!(used.newest(keys.of("r1"), &keys).is_some());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(used.newest(keys.of("r1"), &keys).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_memory_is_bounded() {
+        let (keys, mut used) = (Keys::random(), Used::default());
+        for i in 0..REMEMBERED + 10 {
+            used.remember(keys.of(&i.to_string()), successor("t", None, 60));
+        }
+        assert_eq!((used.successors.len(), used.order.len()), (REMEMBERED, REMEMBERED));
+    }
+}

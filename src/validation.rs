@@ -1,0 +1,367 @@
+//! A payload, as zod 4 judges it: the same yes or no, and the same issues in the same order.
+//!
+//! Whoever reads the payload (for Node, the addon) says what JavaScript gave for each field; this room decides. The schema:
+//!
+//! ```text
+//! z.object({
+//!   email: z.string().email('Valid email address required for privacy compliance'),
+//!   consent: z.boolean().refine(given => given === true, { message: 'Explicit opt-in consent is mandatory …' }),
+//!   channelId: z.string().min(1, 'Channel identifier cannot be empty'),
+//!   name: z.string().max(100).optional(),
+//!   attributes: z.record(z.string(), z.any()).optional(),
+//! })
+//! ```
+
+use serde_json::value::RawValue;
+
+pub use self::issues::{Issue, Issues, Problem};
+use crate::email::is_email;
+use crate::error::{Code, Error};
+use crate::text::Text;
+
+mod issues;
+
+/// In UTF-16 code units, or what else calls itself `length`.
+const SHORTEST_CHANNEL_ID: u8 = 1;
+/// In Unicode code points, as zod counts since 4.6.
+const LONGEST_NAME: u8 = 100;
+
+/// A request that passed. Consent is given: there is no other way to have one.
+#[derive(Clone)]
+pub struct GuestRequest {
+    /// Matches zod's e-mail pattern, so it is ASCII.
+    pub email: String,
+    /// Not empty.
+    pub channel_id: Text,
+    /// At most 100 code points.
+    pub name: Option<Text>,
+    /// The JSON text that `JSON.stringify` gives for the attributes.
+    pub attributes: Option<Box<RawValue>>,
+}
+
+/// Shows nothing: all of it is personal.
+impl std::fmt::Debug for GuestRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuestRequest").finish_non_exhaustive()
+    }
+}
+
+/// The fields of a payload that is an object.
+#[derive(Debug)]
+pub struct Candidate {
+    /// `email`.
+    pub email: Field,
+    /// `consent`.
+    pub consent: Field,
+    /// `channelId`.
+    pub channel_id: Field,
+    /// `name`.
+    pub name: Field,
+    /// `attributes`.
+    pub attributes: Field,
+}
+
+/// What was found under one key.
+#[derive(Debug)]
+pub struct Field {
+    /// What `payload[key]` gave.
+    pub given: Given,
+    /// What `key in payload` gave. A proxy may say no and give a value all the same; zod listens to both.
+    pub present: bool,
+}
+
+/// A value, as far as the schema looks at it.
+#[derive(Debug)]
+pub enum Given {
+    /// `undefined`, also where there is no such key.
+    Undefined,
+    /// A primitive string.
+    Text(Text),
+    /// A primitive boolean.
+    Boolean(bool),
+    /// An object that zod takes for a plain one.
+    Record {
+        /// How many enumerable symbols are among its keys: each is an issue.
+        symbols: usize,
+    },
+    /// Anything else.
+    Other {
+        /// What zod calls it in `received …`; `None` for an object whose name nobody has asked for yet.
+        received: Option<Text>,
+        /// Its `length`, where it has one: zod measures it even after it refused the type.
+        length: Option<Length>,
+    },
+}
+
+/// The `length` of something that is not a string.
+#[derive(Debug, Clone, Copy)]
+pub struct Length {
+    /// Whether it is an array.
+    pub array: bool,
+    /// The length as a number; `NaN` is neither long nor short enough.
+    pub value: f64,
+}
+
+impl Given {
+    /// What zod calls it in `received …`; `None` as in [`Given::Other`].
+    #[must_use]
+    pub fn received(self) -> Option<Text> {
+        Some(Text::from(match self {
+            Self::Undefined => "undefined",
+            Self::Text(_) => "string",
+            Self::Boolean(_) => "boolean",
+            Self::Record { .. } => "object",
+            Self::Other { received, .. } => return received,
+        }))
+    }
+
+    fn length(&self) -> Option<Length> {
+        if let Self::Other { length, .. } = self { *length } else { None }
+    }
+}
+
+impl Length {
+    fn origin(self) -> &'static str {
+        if self.array { "array" } else { "unknown" }
+    }
+
+    fn reaches(self, least: u8) -> bool {
+        self.value >= f64::from(least)
+    }
+
+    fn fits(self, most: u8) -> bool {
+        self.value <= f64::from(most)
+    }
+}
+
+/// A payload that did not pass.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub issues: Issues,
+    /// `email` as given, valid or not, if it is a string: for the audit record.
+    pub email: Option<Text>,
+    /// Whether `consent` is `true`.
+    pub consent: bool,
+    /// `channelId` as given, if it is a string.
+    pub channel_id: Option<Text>,
+}
+
+impl Refusal {
+    /// Of a payload that is not an object. `received` as in [`Given::Other`].
+    #[must_use]
+    pub fn not_an_object(received: Option<Text>) -> Self {
+        Self { issues: Issues::not_an_object(received), email: None, consent: false, channel_id: None }
+    }
+
+    /// As an error, with the issues as zod writes them.
+    #[must_use]
+    pub fn to_error(&self) -> Error {
+        let error = Error::new(Code::ValidationFailed, self.issues.message());
+        match RawValue::from_string(self.issues.to_json()) {
+            Ok(json) => error.with_issues(json),
+            Err(_) => error,
+        }
+    }
+}
+
+/// Decides. The request comes without its attributes: their JSON text is made once the rest is known to be good.
+pub fn validate(candidate: Candidate) -> Result<GuestRequest, Refusal> {
+    let mut issues = Issues::default();
+    let email = issues.field(Key::Email, candidate.email, |issues, given| {
+        let email = issues.string(Key::Email, given)?;
+        issues.report(!is_email(email.as_str()), Key::Email, Problem::NotAnEmail);
+        Some(email)
+    });
+    let consent = issues.field(Key::Consent, candidate.consent, |issues, given| match given {
+        Given::Boolean(consent) => {
+            issues.report(!consent, Key::Consent, Problem::NoConsent);
+            Some(consent)
+        }
+        other => issues.wrong_type(Key::Consent, "boolean", other),
+    });
+    let channel_id = issues.field(Key::ChannelId, candidate.channel_id, |issues, given| {
+        let length = given.length();
+        let channel_id = issues.string(Key::ChannelId, given);
+        let short = match (&channel_id, length) {
+            (Some(text), _) => text.as_str().is_empty().then_some("string"),
+            (None, Some(length)) => (!length.reaches(SHORTEST_CHANNEL_ID)).then(|| length.origin()),
+            (None, None) => None,
+        };
+        issues.0.extend(short.map(|origin| Issue::of(Key::ChannelId, Problem::TooShort { origin })));
+        channel_id
+    });
+    let name = issues.field(Key::Name, candidate.name, |issues, given| {
+        let length = given.length();
+        let name = if matches!(given, Given::Undefined) { return None } else { issues.string(Key::Name, given) };
+        let long = match (&name, length) {
+            (Some(text), _) => (text.code_points() > usize::from(LONGEST_NAME)).then_some("string"),
+            (None, Some(length)) => (!length.fits(LONGEST_NAME)).then(|| length.origin()),
+            (None, None) => None,
+        };
+        issues.0.extend(long.map(|origin| Issue::of(Key::Name, Problem::TooLong { origin })));
+        name
+    });
+    issues.field(Key::Attributes, candidate.attributes, |issues, given| match given {
+        Given::Undefined => None,
+        Given::Record { symbols } => {
+            issues.0.extend(std::iter::repeat_with(|| Issue::of(Key::Attributes, Problem::SymbolKey)).take(symbols));
+            Some(())
+        }
+        other => issues.wrong_type(Key::Attributes, "record", other),
+    });
+    match (email, consent, channel_id) {
+        (Some(email), Some(true), Some(channel_id)) if issues.0.is_empty() => {
+            Ok(GuestRequest { email: email.into(), channel_id, name, attributes: None })
+        }
+        (email, consent, channel_id) => {
+            Err(Refusal { issues, email, consent: consent.unwrap_or_default(), channel_id })
+        }
+    }
+}
+
+/// The keys of the schema, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// `email`
+    Email,
+    /// `consent`
+    Consent,
+    /// `channelId`
+    ChannelId,
+    /// `name`
+    Name,
+    /// `attributes`
+    Attributes,
+}
+
+impl Key {
+    /// All of them, in the order in which they are read and reported.
+    pub const ALL: [Self; 5] = [Self::Email, Self::Consent, Self::ChannelId, Self::Name, Self::Attributes];
+
+    /// As JavaScript writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Consent => "consent",
+            Self::ChannelId => "channelId",
+            Self::Name => "name",
+            Self::Attributes => "attributes",
+        }
+    }
+
+    fn is_optional(self) -> bool {
+        matches!(self, Self::Name | Self::Attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(given: Given) -> Field {
+        Field { present: !matches!(given, Given::Undefined), given }
+    }
+
+    fn good() -> Candidate {
+        Candidate {
+            email: field(Given::Text("jane@example.com".into())),
+            consent: field(Given::Boolean(true)),
+            channel_id: field(Given::Text("web".into())),
+            name: field(Given::Undefined),
+            attributes: field(Given::Undefined),
+        }
+    }
+
+    fn issues(candidate: Candidate) -> String {
+        validate(candidate).unwrap_err().issues.to_json()
+    }
+
+    fn other(received: &str, length: Option<(bool, f64)>) -> Given {
+        Given::Other { received: Some(received.into()), length: length.map(|(array, value)| Length { array, value }) }
+    }
+
+    #[test]
+    fn a_good_payload_passes() {
+        let request =
+            validate(Candidate { name: field(Given::Text("é".repeat(100).as_str().into())), ..good() }).unwrap();
+        assert_eq!((request.email.as_str(), request.channel_id.as_str()), ("jane@example.com", "web"));
+        assert_eq!(request.name.unwrap().code_points(), 100);
+    }
+
+    #[test]
+    fn all_issues_come_at_once_in_schema_order() {
+        let text = issues(Candidate {
+            email: field(Given::Text("jane".into())),
+            consent: field(Given::Boolean(false)),
+            channel_id: field(Given::Text("".into())),
+            name: field(Given::Text("😀".repeat(101).as_str().into())),
+            attributes: field(other("null", None)),
+        });
+        assert_eq!(
+            text,
+            concat!(
+                r#"[{"origin":"string","code":"invalid_format","format":"email","#,
+                r#""pattern":"/^(?:[A-Za-z0-9_'+\\-]+\\.)*[A-Za-z0-9_'+\\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$/","#,
+                r#""path":["email"],"message":"Valid email address required for privacy compliance"},"#,
+                r#"{"code":"custom","path":["consent"],"#,
+                r#""message":"Explicit opt-in consent is mandatory under privacy policy constraints"},"#,
+                r#"{"origin":"string","code":"too_small","minimum":1,"inclusive":true,"path":["channelId"],"#,
+                r#""message":"Channel identifier cannot be empty"},"#,
+                r#"{"origin":"string","code":"too_big","maximum":100,"inclusive":true,"path":["name"],"#,
+                r#""message":"Too big: expected string to have <=100 characters"},"#,
+                r#"{"expected":"record","code":"invalid_type","path":["attributes"],"#,
+                r#""message":"Invalid input: expected record, received null"}]"#,
+            )
+        );
+    }
+
+    #[test]
+    fn what_has_a_length_is_measured_although_it_is_no_string() {
+        for (value, short) in [(0.0, true), (1.0, false), (f64::NAN, true)] {
+            let text = issues(Candidate { channel_id: field(other("array", Some((true, value)))), ..good() });
+            assert_eq!(text.contains(r#""origin":"array","code":"too_small""#), short, "{value}");
+        }
+        let text = issues(Candidate { name: field(other("function", Some((false, 101.0)))), ..good() });
+        assert!(text.contains("Too big: expected unknown to be <=100"), "{text}");
+    }
+
+    #[test]
+    fn a_key_that_is_denied_is_absent() {
+        let absent = |given| Field { given, present: false };
+        let text = issues(Candidate { consent: absent(Given::Boolean(true)), ..good() });
+        assert!(text.starts_with(r#"[{"code":"invalid_type","expected":"nonoptional","path":["consent"]"#), "{text}");
+        let request = validate(Candidate {
+            name: absent(Given::Text("x".into())),
+            attributes: absent(other("array", None)),
+            ..good()
+        });
+        assert!(request.unwrap().name.is_none());
+    }
+
+    #[test]
+    fn the_message_is_indented_json() {
+        let error = Refusal::not_an_object(Some("null".into())).to_error();
+        assert_eq!(
+            error.details().message,
+            "[\n  {\n    \"expected\": \"object\",\n    \"code\": \"invalid_type\",\n    \"path\": [],\n    \"message\": \"Invalid input: expected object, received null\"\n  }\n]"
+        );
+        assert!(error.details().issues.is_some());
+    }
+
+    #[test]
+    fn a_refusal_remembers_who_it_was() {
+        let refusal = validate(Candidate { email: field(Given::Text("jane".into())), ..good() }).unwrap_err();
+        assert_eq!(refusal.email.unwrap().as_str(), "jane");
+        assert_eq!((refusal.consent, refusal.channel_id.unwrap().as_str()), (true, "web"));
+    }
+
+    #[test]
+    fn each_symbol_key_is_an_issue() {
+        let issues =
+            validate(Candidate { attributes: field(Given::Record { symbols: 2 }), ..good() }).unwrap_err().issues;
+        assert_eq!(issues.as_slice().len(), 2);
+        assert!(issues.to_json().contains(r#""path":["attributes",null],"message":"Invalid key in record""#));
+    }
+}

@@ -1,0 +1,6 @@
+//! The core against a sandbox in the same process, with real sockets and the real clock.
+
+mod authenticate;
+mod faults;
+mod life;
+mod stage;
