@@ -6,6 +6,7 @@ import { document, written } from './faults/document.mjs';
 import { ENDPOINTS } from './faults/endpoints.mjs';
 import { FAULTS } from './faults/faults.mjs';
 import { Pool } from './faults/pool.mjs';
+import { Proxy } from './faults/proxy.mjs';
 import { play } from './faults/runner.mjs';
 import { TABLE } from './faults/table.mjs';
 import './faults/sequences.mjs';
@@ -14,24 +15,42 @@ import './faults/rate-limit.mjs';
 /** Most cells wait most of the time. */
 const AT_ONCE = 12;
 
-describe('the fault table', { concurrency: AT_ONCE }, () => {
-  let pool;
-  before(async () => {
-    pool = await Pool.start(AT_ONCE);
-  });
-  after(() => pool.close());
-
-  for (const [endpoint, cells] of Object.entries(TABLE)) {
-    describe(ENDPOINTS[endpoint].title, { concurrency: AT_ONCE }, () => {
-      for (const [fault, cell] of cells) {
-        test(FAULTS[fault].title, async () => {
-          await pool.with((sandbox) => play(sandbox, endpoint, fault, 'stays', cell.stays));
-          await pool.with((sandbox) => play(sandbox, endpoint, fault, 'once', cell.once));
-        });
-      }
+/** Plays the cells of some endpoints with sandboxes of one kind. */
+function suite(name, endpoints, { options = {}, throughProxy = false, applies = () => true } = {}) {
+  describe(name, { concurrency: AT_ONCE }, () => {
+    let pool;
+    let proxy;
+    before(async () => {
+      pool = await Pool.start(AT_ONCE, options);
+      if (throughProxy) proxy = await Proxy.start();
     });
-  }
+    after(async () => {
+      await pool.close();
+      proxy?.close();
+    });
+
+    for (const endpoint of endpoints) {
+      describe(ENDPOINTS[endpoint].title, { concurrency: AT_ONCE }, () => {
+        for (const [fault, cell] of TABLE[endpoint].filter(([name]) => applies(name))) {
+          test(FAULTS[fault].title, async () => {
+            await pool.with((sandbox) => play(sandbox, endpoint, fault, 'stays', cell.stays, proxy));
+            await pool.with((sandbox) => play(sandbox, endpoint, fault, 'once', cell.once, proxy));
+          });
+        }
+      });
+    }
+  });
+}
+
+suite('the fault table', Object.keys(TABLE));
+
+// Another transport each, for the call where a mistake costs most. A front speaks TLS already; and HTTP/2 itself objects to
+// a body that is longer than announced.
+suite('over HTTP/2', ['create'], {
+  options: { tls: true },
+  applies: (fault) => FAULTS[fault].front === undefined && fault !== 'length-short',
 });
+suite('through a proxy', ['create'], { throughProxy: true });
 
 test('docs/faults.md says what the table says', async () => {
   assert.ok((await written()) === document(), 'write it again: node __test__/faults/document.mjs');

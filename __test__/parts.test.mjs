@@ -352,7 +352,6 @@ test('the parts together are the tutorial’s service', async (t) => {
   const tokens = new GuestTokenManager(double.url, oauth.getAccessToken.bind(this));
   const guard = new DuplicateSessionGuard();
   const enricher = new GuestContextEnricher(`${double.url}/crm`, `${double.url}/hook`, (log) => audits.push(log));
-  t.after(() => Promise.all([oauth, tokens, enricher].map((part) => part.close())));
   const authenticate = async (payload) => {
     const validated = pkg.GuestRequestSchema.parse(payload);
     const sessionKey = guard.getSessionKey(validated.email, validated.channelId);
@@ -364,4 +363,6 @@ test('the parts together are the tutorial’s service', async (t) => {
   const { guestData, analytics } = await authenticate(payload);
   assert.deepEqual([guestData.email, analytics.guestId, audits.length], [payload.email, guestData.guestId, 1]);
   await assert.rejects(authenticate(payload), /Duplicate/);
+  await Promise.all([oauth, tokens, enricher].map((part) => part.close()));
+  assert.deepEqual(double.counts, { token: 1, create: 1, crm: 1, webhook: 1 });
 });

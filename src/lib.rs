@@ -16,6 +16,8 @@
 pub mod analytics;
 pub mod audit;
 pub mod authenticator;
+#[doc(hidden)]
+pub mod benching;
 mod channel;
 pub mod config;
 mod crm;

@@ -9,9 +9,9 @@ export class Pool {
   #waiting = [];
   #all = [];
 
-  static async start(size) {
+  static async start(size, options) {
     const pool = new Pool();
-    pool.#all = await Promise.all(Array.from({ length: size }, () => startSandbox()));
+    pool.#all = await Promise.all(Array.from({ length: size }, () => startSandbox(options)));
     pool.#idle = [...pool.#all];
     return pool;
   }

@@ -39,9 +39,9 @@ async function verdict(promise) {
   return error === undefined ? 'ok' : (error.code ?? error);
 }
 
-/** @param mode `stays` or `once` */
-export async function play(sandbox, endpoint, fault, mode, outcome) {
-  const run = await Run.prepare(sandbox, endpoint, fault, mode);
+/** @param mode `stays` or `once` @param [proxy] between the instance and everything else */
+export async function play(sandbox, endpoint, fault, mode, outcome, proxy) {
+  const run = await Run.prepare(sandbox, endpoint, fault, mode, proxy);
   try {
     await run.strike();
     const result = await run.call();
@@ -59,9 +59,9 @@ export async function play(sandbox, endpoint, fault, mode, outcome) {
 class Run {
   #audits = [];
 
-  static async prepare(sandbox, endpoint, fault, mode) {
+  static async prepare(sandbox, endpoint, fault, mode, proxy) {
     const run = new Run();
-    Object.assign(run, { sandbox, endpoint, mode, fault: FAULTS[fault], place: ENDPOINTS[endpoint] });
+    Object.assign(run, { sandbox, proxy, endpoint, mode, fault: FAULTS[fault], place: ENDPOINTS[endpoint] });
     const { front } = run.fault;
     if (front !== undefined) run.front = await new Front(sandbox.url, { http2: front === 'goodbye' }).listen();
     run.payload = guest({ email: `${endpoint}-${fault}-${mode}@example.com` });
@@ -79,7 +79,8 @@ class Run {
       maxRetryAfterMs: MAX_RETRY_AFTER_MS,
       auditLogCallback: (record) => this.#audits.push(record),
       ...place.config?.(sandbox),
-      ...(front && { ...place.through(front.url), ca }),
+      ...(this.proxy && { proxy: this.proxy.url }),
+      ...(front && { ...place.through(front.url), ca: [ca, sandbox.ca ?? []].flat() }),
       ...(fault.slow && { timeouts: { [place.limit]: SLOW_LIMIT_MS } }),
       // Enough attempts to see the port open again.
       ...(this.isBriefRefusal && { maxRetries: 20, retryMaxDelayMs: 100 }),

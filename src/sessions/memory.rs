@@ -1,7 +1,8 @@
-//! Sessions in memory: 24 bytes each, no timer, no pause when the store grows, and a hard bound.
+//! Sessions in memory: 20 bytes each, no timer, no pause when the store grows, and a hard bound.
 //!
-//! The map is split into many small tables, so that growing one moves a few hundred entries at most. Expired entries
-//! are swept a table at a time as new ones come in, and before any table grows.
+//! Extendible hashing: all tables have one size, and a directory that the first bits of a key point into says which one
+//! to look at. A full table is split in two, which moves a few hundred entries; nothing is ever rehashed as a whole, and
+//! what growth frees is of the size that growth needs. Expired entries are swept a table at a time as new ones come in.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,23 +14,32 @@ use super::Key;
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
-/// Three times a power of two: at 1 and at 10 million sessions each table is then well filled, about 40 bytes a session.
-const TABLES: usize = 3 * 1024;
+/// Entries of a table: seven eighths of the 512 places that it then has.
+const TABLE_ENTRIES: usize = 448;
+
+/// With fewer, a full table is rebuilt instead of split: what fills it are mostly removed entries.
+const WORTH_A_REBUILD: usize = TABLE_ENTRIES * 3 / 4;
 
 /// Every so many reservations one table is swept, whether it is full or not.
 const SWEEP_EVERY: u32 = 8;
 
-/// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 32 bits last for eight years.
-const TICKS_PER_SECOND: u64 = 16;
+/// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 31 bits last for four years.
+const TICKS_PER_SECOND: u128 = 16;
 
-/// A reservation has no expiry: the call that made it ends it.
-const HELD: u32 = u32::MAX;
+/// Set in the `mark` of a reservation, whose other bits say whose it is. A session's mark is the tick of its expiry.
+const HELD: u32 = 1 << 31;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key: Key,
-    expires: u32,
-    owner: u32,
+    mark: u32,
+}
+
+impl Entry {
+    /// A reservation has no expiry: the call that made it ends it.
+    fn lives(self, now: u32) -> bool {
+        self.mark >= HELD || self.mark > now
+    }
 }
 
 /// Proof of a reservation: only its holder can commit or release it.
@@ -44,20 +54,28 @@ pub(crate) struct MemoryStore {
 }
 
 struct State {
+    /// By the first `depth` bits of a key: the number of its table.
+    directory: Vec<u32>,
+    depth: u32,
     tables: Vec<Table>,
     len: usize,
     next_owner: u32,
     sweep_next: usize,
 }
 
-#[derive(Clone)]
 struct Table {
     entries: HashTable<Entry>,
+    /// How many first bits all its keys have in common.
+    depth: u32,
     /// Nothing in here expires before.
     earliest: u32,
 }
 
 impl Table {
+    fn new(depth: u32) -> Self {
+        Self { entries: HashTable::with_capacity(TABLE_ENTRIES), depth, earliest: HELD }
+    }
+
     fn sweep(&mut self, now: u32) -> usize {
         if self.earliest > now {
             return 0;
@@ -65,24 +83,47 @@ impl Table {
         let before = self.entries.len();
         let mut earliest = HELD;
         self.entries.retain(|entry| {
-            let lives = entry.expires > now;
+            let lives = entry.lives(now);
             if lives {
-                earliest = earliest.min(entry.expires);
+                earliest = earliest.min(entry.mark);
             }
             lives
         });
         self.earliest = earliest;
-        if self.entries.len() * 4 < self.entries.capacity() {
-            self.entries.shrink_to_fit(|entry| hash(entry.key));
-        }
         before - self.entries.len()
+    }
+
+    /// Whether the next entry would make it grow. Removed ones may still take up room.
+    fn is_full(&self) -> bool {
+        self.entries.len() == self.entries.capacity()
+    }
+
+    /// Gives the room of removed entries back.
+    fn rebuild(&mut self) {
+        let mut fresh = HashTable::with_capacity(TABLE_ENTRIES);
+        for entry in &self.entries {
+            fresh.insert_unique(hash(entry.key), *entry, |entry| hash(entry.key));
+        }
+        self.entries = fresh;
+    }
+
+    /// The half whose next bit is set moves out.
+    fn split(&mut self) -> Self {
+        self.depth += 1;
+        let mut other = Self { earliest: self.earliest, ..Self::new(self.depth) };
+        let moves = |entry: &Entry| prefix(entry.key, self.depth) & 1 == 1;
+        for entry in self.entries.extract_if(|entry| moves(entry)) {
+            other.entries.insert_unique(hash(entry.key), entry, |entry| hash(entry.key));
+        }
+        self.rebuild();
+        other
     }
 }
 
 impl MemoryStore {
     pub(crate) fn new(max_sessions: usize) -> Self {
-        let tables = vec![Table { entries: HashTable::new(), earliest: HELD }; TABLES];
-        let state = State { tables, len: 0, next_owner: 0, sweep_next: 0 };
+        let state =
+            State { directory: vec![0], depth: 0, tables: vec![Table::new(0)], len: 0, next_owner: 0, sweep_next: 0 };
         Self { state: Mutex::new(state), max_sessions, start: Instant::now() }
     }
 
@@ -92,41 +133,39 @@ impl MemoryStore {
         let mut state = lock(&self.state);
         let owner = state.next_owner;
         state.next_owner = owner.wrapping_add(1);
+        let mark = HELD | owner;
         if owner.is_multiple_of(SWEEP_EVERY) {
             state.sweep_one(now);
         }
-        if let Some(entry) = state.tables[table_of(key)].entries.find_mut(hash(key), |entry| entry.key == key) {
-            if entry.expires > now {
+        if let Some(entry) = state.table_of(key).entries.find_mut(hash(key), |entry| entry.key == key) {
+            if entry.lives(now) {
                 return Err(Error::duplicate_session());
             }
-            (entry.expires, entry.owner) = (HELD, owner);
-            return Ok(Holding(owner));
+            entry.mark = mark;
+            return Ok(Holding(mark));
         }
         if state.len >= self.max_sessions && !state.make_room(now) {
             let message = format!("The session store is full: {} sessions are live (maxSessions)", self.max_sessions);
             return Err(Error::new(Code::SessionCapacity, message).with_retryable(true));
         }
-        let table = &mut state.tables[table_of(key)];
-        let swept = if table.entries.len() == table.entries.capacity() { table.sweep(now) } else { 0 };
-        table.entries.insert_unique(hash(key), Entry { key, expires: HELD, owner }, |entry| hash(entry.key));
-        state.len = state.len + 1 - swept;
-        Ok(Holding(owner))
+        state.insert(Entry { key, mark }, now);
+        Ok(Holding(mark))
     }
 
     /// Gives a reservation its life.
     pub(crate) fn commit(&self, key: Key, holding: Holding, life: Duration) {
         let expires = self.now().saturating_add(ticks(life)).min(HELD - 1);
         let mut state = lock(&self.state);
-        let table = &mut state.tables[table_of(key)];
-        if let Some(entry) = table.entries.find_mut(hash(key), |entry| entry.key == key && entry.owner == holding.0) {
-            entry.expires = expires;
+        let table = state.table_of(key);
+        if let Some(entry) = table.entries.find_mut(hash(key), |entry| entry.key == key && entry.mark == holding.0) {
+            entry.mark = expires;
             table.earliest = table.earliest.min(expires);
         }
     }
 
     /// Gives up a reservation. Somebody else's is left alone.
     pub(crate) fn release(&self, key: Key, holding: Holding) {
-        lock(&self.state).remove(key, |entry| entry.owner == holding.0);
+        lock(&self.state).remove(key, |entry| entry.mark == holding.0);
     }
 
     /// Ends a session or a reservation, whoever holds it.
@@ -138,32 +177,66 @@ impl MemoryStore {
     pub(crate) fn len(&self) -> usize {
         let now = self.now();
         let mut state = lock(&self.state);
-        for table in 0..TABLES {
-            let swept = state.tables[table].sweep(now);
-            state.len -= swept;
-        }
+        let swept: usize = state.tables.iter_mut().map(|table| table.sweep(now)).sum();
+        state.len -= swept;
         state.len
     }
 
     fn now(&self) -> u32 {
-        let elapsed = Instant::now() - self.start;
-        u32::try_from(
-            elapsed.as_secs() * TICKS_PER_SECOND + u64::from(elapsed.subsec_nanos()) * TICKS_PER_SECOND / 1_000_000_000,
-        )
-        .unwrap_or(HELD - 1)
+        ticks_in((Instant::now() - self.start).as_nanos(), false)
     }
 }
 
 impl State {
+    fn table_of(&mut self, key: Key) -> &mut Table {
+        let number = self.directory[prefix(key, self.depth)] as usize;
+        &mut self.tables[number]
+    }
+
+    fn insert(&mut self, entry: Entry, now: u32) {
+        while self.table_of(entry.key).is_full() {
+            let table = self.table_of(entry.key);
+            let swept = table.sweep(now);
+            if table.entries.len() < WORTH_A_REBUILD {
+                table.rebuild();
+            } else {
+                self.split(entry.key);
+            }
+            self.len -= swept;
+        }
+        self.table_of(entry.key).entries.insert_unique(hash(entry.key), entry, |entry| hash(entry.key));
+        self.len += 1;
+    }
+
+    /// Splits the table of a key; the directory doubles where it does not tell the halves apart.
+    fn split(&mut self, key: Key) {
+        if self.table_of(key).depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|number| [*number, *number]).collect();
+            self.depth += 1;
+        }
+        let table = self.table_of(key);
+        let other = table.split();
+        // Where the directory points to the half that moved: all that share its bits, whatever follows them.
+        let ones = prefix(key, other.depth) | 1;
+        let rest = self.depth - other.depth;
+        let number = self.tables.len() as u32;
+        self.directory[ones << rest..(ones + 1) << rest].fill(number);
+        self.tables.push(other);
+    }
+
     fn sweep_one(&mut self, now: u32) {
         let swept = self.tables[self.sweep_next].sweep(now);
         self.len -= swept;
-        self.sweep_next = (self.sweep_next + 1) % TABLES;
+        self.sweep_next = (self.sweep_next + 1) % self.tables.len();
+        // Splits are for good, but an empty store need not keep what a busy day has left.
+        if self.len == 0 && self.tables.len() > 1 {
+            (self.directory, self.depth, self.tables, self.sweep_next) = (vec![0], 0, vec![Table::new(0)], 0);
+        }
     }
 
     /// Looks for expired entries until some are found; tables whose entries all live are passed over unread.
     fn make_room(&mut self, now: u32) -> bool {
-        for _ in 0..TABLES {
+        for _ in 0..self.tables.len() {
             let before = self.len;
             self.sweep_one(now);
             if self.len < before {
@@ -174,8 +247,7 @@ impl State {
     }
 
     fn remove(&mut self, key: Key, matches: impl Fn(&Entry) -> bool) {
-        let found =
-            self.tables[table_of(key)].entries.find_entry(hash(key), |entry| entry.key == key && matches(entry));
+        let found = self.table_of(key).entries.find_entry(hash(key), |entry| entry.key == key && matches(entry));
         if let Ok(entry) = found {
             entry.remove();
             self.len -= 1;
@@ -188,13 +260,22 @@ fn hash(key: Key) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| key.0[i]))
 }
 
-fn table_of(key: Key) -> usize {
-    (u64::from_le_bytes(std::array::from_fn(|i| key.0[8 + i])) % TABLES as u64) as usize
+/// The first bits of the half that finds the table.
+fn prefix(key: Key, bits: u32) -> usize {
+    let half = u64::from_le_bytes(std::array::from_fn(|i| key.0[8 + i]));
+    half.checked_shr(64 - bits).unwrap_or(0) as usize
 }
 
 /// Rounded up: a session must not end before its token.
 fn ticks(life: Duration) -> u32 {
-    u32::try_from((life.as_millis().saturating_mul(TICKS_PER_SECOND.into())).div_ceil(1000)).unwrap_or(HELD - 1)
+    ticks_in(life.as_nanos(), true)
+}
+
+fn ticks_in(nanos: u128, up: bool) -> u32 {
+    const NANOS_PER_SECOND: u128 = 1_000_000_000;
+    let scaled = nanos.saturating_mul(TICKS_PER_SECOND);
+    let ticks = if up { scaled.div_ceil(NANOS_PER_SECOND) } else { scaled / NANOS_PER_SECOND };
+    u32::try_from(ticks).unwrap_or(HELD - 1).min(HELD - 1)
 }
 
 #[cfg(test)]
@@ -260,8 +341,26 @@ mod tests {
         let held = lock(&store.state).len;
         assert!(held <= 40_000, "{held} of 400,000 are still held");
         assert_eq!(store.len(), 0);
-        let capacity: usize = lock(&store.state).tables.iter().map(|table| table.entries.capacity()).sum();
-        assert_eq!(capacity, 0);
+        (0..=SWEEP_EVERY).for_each(|_| drop(store.reserve(keys.of("x"))));
+        store.invalidate(keys.of("x"));
+        (0..=SWEEP_EVERY).for_each(|i| drop(store.reserve(keys.of(&i.to_string()))));
+        assert_eq!(lock(&store.state).tables.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_key_is_found_again_after_the_tables_were_split() {
+        let (store, keys) = (MemoryStore::new(1_000_000), Keys::random());
+        for i in 0..50_000 {
+            commit(&store, keys.of(&i.to_string()), HOUR);
+        }
+        assert!((0..50_000).all(|i| store.reserve(keys.of(&i.to_string())).is_err()));
+        assert_eq!(store.len(), 50_000);
+        let state = lock(&store.state);
+        let fill = 50_000.0 / (state.tables.len() * TABLE_ENTRIES) as f64;
+        assert!(fill > 0.5, "{fill}");
+        assert!(
+            state.tables.iter().all(|table| table.entries.allocation_size() == Table::new(0).entries.allocation_size())
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -277,6 +376,8 @@ mod tests {
                 (_, Err(_)) => tokio::time::advance(Duration::from_millis(fastrand::u64(0..200))).await,
             }
             let state = lock(&store.state);
+            let size = Table::new(0).entries.allocation_size();
+            assert!(state.tables.iter().all(|table| table.entries.allocation_size() == size));
             assert_eq!(state.len, state.tables.iter().map(|table| table.entries.len()).sum::<usize>());
             assert!(state.len <= 300);
         }

@@ -1,0 +1,61 @@
+// A forward proxy that understands no more than where to: then bytes go both ways, and ends and resets with them.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+const TUNNEL = 'HTTP/1.1 200 Connection established\r\n\r\n';
+const UNREACHED = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n';
+
+export class Proxy {
+  sockets = new Set();
+  /** Connections that went through. */
+  passed = 0;
+  #server = net.createServer((client) => this.#serve(client));
+
+  static async start() {
+    const proxy = new Proxy();
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    proxy.url = `http://127.0.0.1:${proxy.#server.address().port}`;
+    return proxy;
+  }
+
+  close() {
+    for (const socket of this.sockets) socket.destroy();
+    this.#server.close();
+  }
+
+  #keep(socket) {
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    socket.on('error', () => {});
+  }
+
+  #serve(client) {
+    this.#keep(client);
+    client.once('data', (head) => {
+      client.pause();
+      const [method, target] = head.toString('latin1').split(' ', 2);
+      const isTunnel = method === 'CONNECT';
+      const { hostname, port } = new URL(isTunnel ? `tcp://${target}` : target);
+      const server = net.connect(port, hostname);
+      this.#keep(server);
+      server.once('connect', () => {
+        this.passed += 1;
+        if (isTunnel) client.write(TUNNEL);
+        // A server takes the absolute form of an address as well as the path alone.
+        else server.write(head);
+        join(client, server);
+        join(server, client);
+      });
+      server.once('error', () => {
+        if (server.connecting || server.bytesRead + server.bytesWritten === 0) client.end(UNREACHED);
+      });
+    });
+  }
+}
+
+function join(from, to) {
+  from.pipe(to);
+  from.once('close', (failed) => (failed ? to.resetAndDestroy() : to.destroySoon()));
+}
