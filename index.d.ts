@@ -150,7 +150,8 @@ export class GuestTokenManager implements Closable {
    */
   constructor(environment: string, getAccessToken: () => Promise<string>, options?: GuestTokenManagerOptions);
   /**
-   * Creates a guest and verifies its token. Neither validates the payload nor guards against duplicates.
+   * Validates the payload, creates a guest and verifies its token. Does not guard against duplicates.
+   * @throws GuestValidationError before anything is sent
    * @throws GuestCreationError and its subclasses, TokenSignatureError, NetworkError or TimeoutError
    */
   createGuestSession(payload: GuestRequest, options?: CallOptions): Promise<GuestAuthResponse>;

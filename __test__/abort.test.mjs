@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
+import { startSandbox } from '../lib/testing/index.js';
 import { failure, guest, pkg, setup, until } from './helpers/setup.mjs';
 
 const { DuplicateSessionError, GuestContextEnricher, GuestTokenManager } = pkg;
@@ -227,6 +228,41 @@ describe('authenticateGuest, aborted during', () => {
     controller.abort('stop');
     await rejectsWith(call, 'stop');
     assert.equal(double.of('attributes').length, 1);
+  });
+});
+
+describe('a call that is done before JavaScript hears of it', () => {
+  test('is aborted all the same: the reason is what rejects, and the key is free', async (t) => {
+    const sandbox = await startSandbox();
+    t.after(() => sandbox.close());
+    const audits = [];
+    const config = sandbox.config({ auditLogCallback: (record) => audits.push(record) });
+    const auth = new pkg.GuestAuthenticator(config);
+    t.after(() => auth.close());
+    await auth.warmUp();
+    const payload = guest();
+    const controller = new AbortController();
+    const call = auth.authenticateGuest(payload, { signal: controller.signal });
+    // This thread stands still; the other one goes on, until the server has seen all there is to see.
+    const begun = performance.now();
+    while (auth.metrics().authenticated === 0 && performance.now() - begun < 20_000) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+    assert.equal(auth.metrics().authenticated, 1);
+    controller.abort('too late');
+    await rejectsWith(call, 'too late');
+    assertNoListeners(controller.signal);
+    assert.equal(auth.metrics().liveSessions, 0);
+    // The trail tells what is true of the guest, not of the promise.
+    assert.deepEqual(
+      audits.map(({ event }) => event),
+      ['guest.authentication'],
+    );
+    // The server knows that guest; it is found again.
+    const { guestData } = await auth.authenticateGuest(payload);
+    assert.equal(guestData.email, payload.email);
+    const { guestsCreated } = await sandbox.state();
+    assert.equal(guestsCreated, 1);
   });
 });
 

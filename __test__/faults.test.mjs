@@ -6,7 +6,7 @@ import { document, written } from './faults/document.mjs';
 import { ENDPOINTS } from './faults/endpoints.mjs';
 import { FAULTS } from './faults/faults.mjs';
 import { Pool } from './faults/pool.mjs';
-import { Proxy } from './faults/proxy.mjs';
+import { ForwardProxy } from './faults/proxy.mjs';
 import { play } from './faults/runner.mjs';
 import { TABLE } from './faults/table.mjs';
 import './faults/sequences.mjs';
@@ -22,7 +22,7 @@ function suite(name, endpoints, { options = {}, throughProxy = false, applies = 
     let proxy;
     before(async () => {
       pool = await Pool.start(AT_ONCE, options);
-      if (throughProxy) proxy = await Proxy.start();
+      if (throughProxy) proxy = await ForwardProxy.start();
     });
     after(async () => {
       await pool.close();

@@ -48,6 +48,7 @@ class GuestAuthenticator {
 
   /** The guest exists and was reported, but nobody has it: its key is free, and a next call gets it. */
   #undo({ analytics, audit }) {
+    if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     this.#core.release(sessionKey(analytics.email, analytics.channelId));
   }

@@ -25,7 +25,8 @@ export function installDependencies() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   const lock = join(root, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  step('install development dependencies', npm, ['ci', '--no-audit', '--no-fund']);
+  // Not `npm ci`: it wants every platform's optional binaries in the lock file, also those that a mirror does not have.
+  step('install development dependencies', npm, ['install', '--no-save', '--no-audit', '--no-fund']);
 }
 
 /** A tool of the development dependencies. */

@@ -6,14 +6,14 @@ import net from 'node:net';
 const TUNNEL = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const UNREACHED = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n';
 
-export class Proxy {
+export class ForwardProxy {
   sockets = new Set();
   /** Connections that went through. */
   passed = 0;
   #server = net.createServer((client) => this.#serve(client));
 
   static async start() {
-    const proxy = new Proxy();
+    const proxy = new ForwardProxy();
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     proxy.url = `http://127.0.0.1:${proxy.#server.address().port}`;

@@ -27,7 +27,8 @@ export interface CloseOptions {
   /**
    * Milliseconds to wait for running calls and for analytics events that are not delivered yet; what is left then is
    * cancelled, and the undelivered events are reported through `process.emitWarning`. Rule: 0 or more.
-   * Default: each call's own deadline (`timeouts.totalMs`) and, for events, `outbox.lingerMs`.
+   * Default: no limit. Calls end by their own deadline (`timeouts.totalMs`), and an event is delivered or given up within
+   * about a minute.
    */
   timeoutMs?: number | undefined;
 }
