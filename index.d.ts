@@ -88,7 +88,8 @@ export class GuestAuthenticator implements Closable {
   /**
    * Exchanges a refresh token for a new guest token, which is verified. A used refresh token gives the newest token
    * known for it.
-   * @throws TokenRefreshError, GuestConflictError, TokenSignatureError, NetworkError or TimeoutError
+   * @throws TokenRefreshError, GuestForbiddenError (403), GuestConflictError (409), RateLimitedError (429),
+   * TokenSignatureError, OAuthError, NetworkError or TimeoutError
    */
   rotateRefreshToken(refreshToken: string, options?: CallOptions): Promise<string>;
 

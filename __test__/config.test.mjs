@@ -246,11 +246,13 @@ describe('a configuration is accepted', () => {
 
   test('and is read once: later changes have no effect', async (t) => {
     const double = await startDouble(t);
-    const config = { ...configOf(double), auditLogCallback: () => {} };
+    const audits = [];
+    const config = { ...configOf(double), auditLogCallback: (record) => audits.push(record) };
     const auth = new GuestAuthenticator(config);
     Object.assign(config, { environment: 'http://127.0.0.1:9', clientSecret: 'other', auditLogCallback: 5 });
     await auth.authenticateGuest(guest());
     assert.match(double.of('token')[0].body, /client_secret=client-secret&/);
+    assert.equal(audits.length, 1);
   });
 
   test('and nothing is sent before the first call', async (t) => {

@@ -6,7 +6,7 @@ const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
 const { linger } = require('./linger');
 const { native } = require('./native');
-const { accessTokenOf, bindOwn, closeOn, limitOf, rotate, sessionKey } = require('./instance');
+const { accessTokenOf, bindOwn, closeOn, exact, limitOf, rotate, sessionKey } = require('./instance');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -50,13 +50,13 @@ class GuestAuthenticator {
   #undo({ analytics, audit }) {
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
-    this.#core.release(sessionKey(analytics.email, analytics.channelId));
+    this.#core.release(exact(sessionKey(analytics.email, analytics.channelId)));
   }
 
   async invalidateSession(sessionKey, options) {
     const signal = signalOf(options);
     if (signal?.aborted) throw signal.reason;
-    const audit = translate(() => this.#core.invalidate(`${sessionKey}`));
+    const audit = translate(() => this.#core.invalidate(exact(sessionKey)));
     this.#audit(JSON.parse(audit));
   }
 

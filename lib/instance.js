@@ -47,6 +47,12 @@ function sessionKey(email, channelId) {
   return `${`${email}`.toLowerCase()}::${channelId}`;
 }
 
+/** Half characters get lost on the way to the core; their escapes do not. */
+function exact(sessionKey) {
+  const text = `${sessionKey}`;
+  return /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text;
+}
+
 async function closeOn(core, limit) {
   await call((number) => core.close(number, limit));
 }
@@ -58,4 +64,4 @@ function makeDisposable(Class) {
   });
 }
 
-module.exports = { accessTokenOf, bindOwn, closeOn, hidden, limitOf, makeDisposable, rotate, sessionKey };
+module.exports = { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, makeDisposable, rotate, sessionKey };

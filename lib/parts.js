@@ -6,7 +6,7 @@ const { auditSink } = require('./audit');
 const { addTokenSource, bridge, call, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
-const { accessTokenOf, bindOwn, closeOn, hidden, limitOf, rotate, sessionKey } = require('./instance');
+const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
 const { linger } = require('./linger');
 const { native } = require('./native');
 
@@ -28,12 +28,6 @@ class OAuthManager {
     this.#closing ??= closeOn(this.#core, limitOf(options));
     await this.#closing;
   }
-}
-
-/** Half characters get lost on the way to the core; their escapes do not. */
-function exact(sessionKey) {
-  const text = `${sessionKey}`;
-  return /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text;
 }
 
 class DuplicateSessionGuard {

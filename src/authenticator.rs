@@ -252,7 +252,7 @@ impl Authenticator {
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
-        let session = self.sessions.reserve(&session_key(&request.email, request.channel_id.as_str()))?;
+        let session = self.sessions.reserve(&session_key(&request.email, &request.channel_id))?;
 
         let (guest, profile) = self.admitted(request, &session, &trip).await?;
 
@@ -283,6 +283,10 @@ impl Inner {
         let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
             return Err(self.too_long(trip).with_retryable(true));
         };
+        // Whoever held the place before may have kept it until this very moment. Nothing has been sent.
+        if Instant::now() >= trip.deadline {
+            return Err(self.too_long(trip).with_retryable(true));
+        }
         // The lookup ends by the deadline on its own: a guest that exists by then is not lost to a slow CRM.
         let profile = async { Ok(self.enricher.profile(&request.email, trip).await) };
         try_join(self.within(trip, || self.guest(request, session.key(), trip)), profile).await

@@ -39,6 +39,11 @@ impl Text {
         self.lossy.chars().count()
     }
 
+    /// A text that differs for every two JavaScript strings: the JSON text where plain UTF-8 would lose something.
+    pub(crate) fn lossless(&self) -> &str {
+        self.exact.as_ref().map_or(&self.lossy, |exact| exact.get())
+    }
+
     /// `prefix` and this text in one.
     pub(crate) fn after(&self, prefix: &str) -> Self {
         let exact = self.exact.as_ref().and_then(|exact| {

@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::error::Error;
+use crate::text::Text;
 use memory::{Holding, MemoryStore};
 
 /// A keyed hash of a session key: addresses are chosen by strangers, and none is held in the clear.
@@ -39,10 +40,10 @@ impl Keys {
     }
 }
 
-/// `${email.toLowerCase()}::${channelId}`.
+/// `${email.toLowerCase()}::${channelId}`; as a JSON text where half a character in it would be lost else.
 #[must_use]
-pub fn session_key(email: &str, channel_id: &str) -> String {
-    format!("{}::{channel_id}", email.to_lowercase())
+pub(crate) fn session_key(email: &str, channel_id: &Text) -> String {
+    channel_id.after(&format!("{}::", email.to_lowercase())).lossless().to_owned()
 }
 
 /// The sessions of one instance.
