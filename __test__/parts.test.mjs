@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { configOf, failure, guest, pkg, setup, startDouble } from './helpers/setup.mjs';
+import { configOf, failure, guest, pkg, setup, startDouble, until } from './helpers/setup.mjs';
 
 const { DuplicateSessionGuard, GuestContextEnricher, GuestTokenManager, OAuthManager } = pkg;
 
@@ -176,7 +176,13 @@ describe('GuestTokenManager', () => {
 
   test('does not wait for a token for longer than its whole time', async (t) => {
     const { manager } = await managed(t, () => new Promise(() => {}), { timeouts: { totalMs: 50 } });
-    await failure(manager.createGuestSession(guest()), pkg.TimeoutError, 'TIMEOUT');
+    const call = failure(manager.createGuestSession(guest()), pkg.TimeoutError, 'TIMEOUT');
+    let ended = false;
+    call.finally(() => {
+      ended = true;
+    });
+    await until(() => ended, 'the call gives up', 10_000);
+    await call;
   });
 
   test('validates what it sends, and guards against nothing', async (t) => {
