@@ -6,6 +6,7 @@ const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
 const { linger } = require('./linger');
 const { native } = require('./native');
+const { begin } = require('./payload');
 const { accessTokenOf, bindOwn, closeOn, exact, limitOf, rotate, sessionKey } = require('./instance');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
@@ -34,13 +35,12 @@ class GuestAuthenticator {
 
   async authenticateGuest(payload, options) {
     const signal = signalOf(options);
-    const text = await call(
-      (number) => this.#core.authenticate(number, payload, signal !== undefined),
+    const { guestData, analytics, audit } = await call(
+      (number) => begin(this.#core, 'authenticate', number, signal, payload),
       signal,
       (failure) => this.#audit(failure.audit),
-      (late) => this.#undo(JSON.parse(late)),
+      (late) => this.#undo(late),
     );
-    const { guestData, analytics, audit } = JSON.parse(text);
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     return { guestData, analytics };

@@ -18,8 +18,8 @@ const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
 /** A call's failure, before it becomes an error in the stack of the one who awaits it. */
 class Refusal {
-  constructor(text) {
-    this.text = text;
+  constructor(structure) {
+    this.structure = structure;
   }
 }
 
@@ -40,25 +40,26 @@ function hold() {
 
 const bridge = new native.Bridge(dispatch);
 
-function dispatch(batch) {
+function dispatch(json) {
+  const batch = JSON.parse(json);
   for (let i = 0; i < batch.length; i += 3) {
     const number = batch[i + 1];
-    const text = batch[i + 2];
+    const value = batch[i + 2];
     switch (batch[i]) {
       case RESOLVE:
-        settle(number, text);
+        settle(number, value);
         break;
       case REJECT:
-        settle(number, new Refusal(text));
+        settle(number, new Refusal(value));
         break;
       case WARNING:
-        warn(text, 'ANALYTICS_UNDELIVERED');
+        warn(value, 'ANALYTICS_UNDELIVERED');
         break;
       case IDLE:
         for (const listener of idleListeners) listener();
         break;
       case TOKEN_WANTED:
-        provideToken(number, Number(text));
+        provideToken(number, value);
         break;
     }
   }
@@ -73,13 +74,13 @@ function settle(call, outcome) {
 }
 
 /**
- * Makes a native call: `begin(call)` starts it, or returns the text of a failure that came before. The result is the
- * text that the core gave; a failure is thrown as `signal.reason` when the signal ended the call, else as an error.
+ * Makes a native call: `begin(call)` starts it, or returns the structure of a failure that came before. Resolves with the
+ * core's result; a failure is thrown as `signal.reason` when the signal ended the call, else as an error.
  *
- * @param {(call: number) => string | null | undefined} begin
+ * @param {(call: number) => object | undefined} begin
  * @param {AbortSignal} [signal]
  * @param {(failure: object) => void} [onFailure] sees the failure's structure before it is thrown
- * @param {(text: string) => void} [onLate] sees a result that nobody wants any more
+ * @param {(result: unknown) => void} [onLate] sees a result that nobody wants any more
  */
 async function call(begin, signal, onFailure, onLate) {
   if (signal?.aborted) throw signal.reason;
@@ -87,19 +88,19 @@ async function call(begin, signal, onFailure, onLate) {
   while (pending.has(lastCall));
   const number = lastCall;
   const refused = begin(number);
-  if (typeof refused === 'string') throw failure(refused, undefined, onFailure);
+  if (refused) throw failure(refused, undefined, onFailure);
 
   const settled = new Promise((resolve) => pending.set(number, resolve));
   if (pending.size === 1) hold();
   if (signal === undefined) {
     const outcome = await settled;
-    if (typeof outcome === 'string') return outcome;
-    throw failure(outcome.text, undefined, onFailure);
+    if (outcome instanceof Refusal) throw failure(outcome.structure, undefined, onFailure);
+    return outcome;
   }
   watch(signal, number);
   try {
     const outcome = await settled;
-    if (typeof outcome !== 'string') throw failure(outcome.text, signal, onFailure);
+    if (outcome instanceof Refusal) throw failure(outcome.structure, signal, onFailure);
     if (!signal.aborted) return outcome;
     // Done, but aborted before anybody here heard of it.
     onLate?.(outcome);
@@ -137,8 +138,7 @@ function unwatch(signal, number) {
   signal.removeEventListener('abort', abort);
 }
 
-function failure(text, signal, onFailure) {
-  const structure = JSON.parse(text);
+function failure(structure, signal, onFailure) {
   onFailure?.(structure);
   const { code, tokenRequest } = structure.error;
   if (code === 'ABORTED' && signal?.aborted) return signal.reason;

@@ -9,6 +9,7 @@ const { classes, translate } = require('./errors');
 const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
 const { linger } = require('./linger');
 const { native } = require('./native');
+const { begin } = require('./payload');
 
 class OAuthManager {
   #core;
@@ -60,8 +61,7 @@ class GuestTokenManager {
 
   async createGuestSession(payload, options) {
     const signal = signalOf(options);
-    const text = await call((number) => this.#core.create(number, payload, signal !== undefined), signal);
-    return JSON.parse(text);
+    return call((number) => begin(this.#core, 'create', number, signal, payload), signal);
   }
 
   rotateRefreshToken(refreshToken, options) {
@@ -106,8 +106,10 @@ class GuestContextEnricher {
     const signal = signalOf(options);
     const guest = jsonOf('guestData', guestData);
     const request = jsonOf('requestPayload', requestPayload);
-    const text = await call((number) => this.#core.enrich(number, guest, request, signal !== undefined), signal);
-    const { analytics, audit } = JSON.parse(text);
+    const { analytics, audit } = await call(
+      (number) => this.#core.enrich(number, guest, request, signal !== undefined),
+      signal,
+    );
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     return analytics;

@@ -8,14 +8,16 @@ use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 use tokio::time::Instant;
 
-use super::bridge::{Bridge, Shared, failed, plain};
-use super::{payload, thrown};
+use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
+use super::payload::{self, Found, Oddities};
+use super::thrown;
 use crate::analytics::News;
 use crate::audit::Subject;
 use crate::authenticator::Authenticator;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::json::quote;
 use crate::secret::Secret;
 
 /// Authenticates guests. Every method with a `call` settles that number through the bridge.
@@ -37,17 +39,26 @@ impl NativeAuthenticator {
         Ok(Self { core: Authenticator::new(config, tell(&bridge)), environment, bridge })
     }
 
-    /// Returns nothing when the call has begun, or the failure of a payload that was refused.
+    /// Returns nothing when the call has begun, or the failure of a payload that was refused. The fields are those of
+    /// `lib/payload.js`.
     #[napi(catch_unwind)]
-    pub fn authenticate(
+    pub fn authenticate<'e>(
         &self,
         env: Env,
         call: u32,
-        payload: Unknown<'_>,
         abortable: bool,
+        write: Unknown<'e>,
+        traits: u32,
+        email: Unknown<'e>,
+        consent: Unknown<'e>,
+        channel_id: Unknown<'e>,
+        name: Unknown<'e>,
+        attributes: Unknown<'e>,
+        oddities: Option<Oddities>,
     ) -> napi::Result<Option<String>> {
         let started = Instant::now();
-        let request = match payload::read(&env, payload)? {
+        let found = Found { traits, values: [email, consent, channel_id, name, attributes], oddities };
+        let request = match payload::read(env, &found, write)? {
             Ok(request) => request,
             Err(refused) => {
                 let failed = self.core.failed(refused.subject(), refused.to_error(), started);
@@ -89,7 +100,7 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) -> napi::Result<()> {
         let (core, entry) = (self.core.clone(), self.core.enter());
-        self.run(call, abortable, async move { Ok(core.access_token_entered(entry).await?.expose().to_owned()) })
+        self.run(call, abortable, async move { Ok(quote(core.access_token_entered(entry).await?.expose())) })
     }
 
     /// Drops an access token that the API refused.
@@ -102,18 +113,14 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) -> napi::Result<()> {
         let (core, entry, refresh_token) = (self.core.clone(), self.core.enter(), Secret::new(refresh_token));
-        self.run(
-            call,
-            abortable,
-            async move { Ok(core.rotate_entered(entry, &refresh_token).await?.expose().to_owned()) },
-        )
+        self.run(call, abortable, async move { Ok(quote(core.rotate_entered(entry, &refresh_token).await?.expose())) })
     }
 
     /// Resolves when a token is there and connections are open.
     #[napi(catch_unwind)]
     pub fn warm_up(&self, call: u32, abortable: bool) -> napi::Result<()> {
         let (core, entry) = (self.core.clone(), self.core.enter());
-        self.run(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| String::new()) })
+        self.run(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) })
     }
 
     /// Resolves when no analytics event waits.
@@ -122,7 +129,7 @@ impl NativeAuthenticator {
         let core = self.core.clone();
         self.run(call, false, async move {
             core.flush().await;
-            Ok(String::new())
+            Ok(NOTHING.to_owned())
         })
     }
 
@@ -132,7 +139,7 @@ impl NativeAuthenticator {
         let closing = self.core.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
         self.run(call, false, async move {
             closing.await;
-            Ok(String::new())
+            Ok(NOTHING.to_owned())
         })
     }
 

@@ -10,8 +10,9 @@ use napi_derive::napi;
 use tokio::time::Instant;
 
 use super::authenticator::tell;
-use super::bridge::{Bridge, Shared, failed, plain};
-use super::{payload, thrown};
+use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
+use super::payload::{self, Found, Oddities};
+use super::thrown;
 use crate::analytics::Outbox;
 use crate::authenticator::sender;
 use crate::config;
@@ -19,6 +20,7 @@ use crate::crm::Crm;
 use crate::enrich::Enricher;
 use crate::error::{Code, Error};
 use crate::guest_api::{GuestApi, Tokens, Trip};
+use crate::json::quote;
 use crate::lifecycle::Lifecycle;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
@@ -53,7 +55,7 @@ impl NativeOAuth {
             &self.bridge,
             call,
             abortable,
-            async move { Ok(entry?.run(|| oauth.access_token()).await?.expose().to_owned()) },
+            async move { Ok(quote(entry?.run(|| oauth.access_token()).await?.expose())) },
         )
     }
 
@@ -93,10 +95,25 @@ impl NativeTokenManager {
         Ok(Self { manager, bridge })
     }
 
-    /// Returns nothing when the call has begun, or the failure of a payload that was refused.
+    /// Returns nothing when the call has begun, or the failure of a payload that was refused. The fields are those of
+    /// `lib/payload.js`.
     #[napi(catch_unwind)]
-    pub fn create(&self, env: Env, call: u32, payload: Unknown<'_>, abortable: bool) -> napi::Result<Option<String>> {
-        let request = match payload::read(&env, payload)? {
+    pub fn create<'e>(
+        &self,
+        env: Env,
+        call: u32,
+        abortable: bool,
+        write: Unknown<'e>,
+        traits: u32,
+        email: Unknown<'e>,
+        consent: Unknown<'e>,
+        channel_id: Unknown<'e>,
+        name: Unknown<'e>,
+        attributes: Unknown<'e>,
+        oddities: Option<Oddities>,
+    ) -> napi::Result<Option<String>> {
+        let found = Found { traits, values: [email, consent, channel_id, name, attributes], oddities };
+        let request = match payload::read(env, &found, write)? {
             Ok(request) => request,
             Err(refused) => return Ok(Some(failed(&refused.to_error(), None))),
         };
@@ -115,7 +132,7 @@ impl NativeTokenManager {
         let refresh_token = Secret::new(refresh_token);
         run(&self.bridge, call, abortable, async move {
             let trip = Trip::new(manager.total_timeout);
-            Ok(entry?.run(|| manager.rotation.rotate(&refresh_token, &trip)).await?.token.expose().to_owned())
+            Ok(quote(entry?.run(|| manager.rotation.rotate(&refresh_token, &trip)).await?.token.expose()))
         })
     }
 
@@ -249,6 +266,6 @@ fn close(bridge: &Arc<Shared>, call: u32, timeout_ms: Option<u32>, lifecycle: &A
     let closing = lifecycle.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
     run(bridge, call, false, async move {
         closing.await;
-        Ok(String::new())
+        Ok(NOTHING.to_owned())
     })
 }
