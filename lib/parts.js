@@ -3,13 +3,13 @@
 // The classes that do one part of the work, under the tutorial's names and with its argument orders.
 
 const { auditSink } = require('./audit');
-const { addTokenSource, bridge, call, signalOf } = require('./bridge');
+const { Refusal, addTokenSource, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
 const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
 const { linger } = require('./linger');
 const { native } = require('./native');
-const { begin } = require('./payload');
+const { begin, inspect } = require('./payload');
 
 class OAuthManager {
   #core;
@@ -61,7 +61,12 @@ class GuestTokenManager {
 
   async createGuestSession(payload, options) {
     const signal = signalOf(options);
-    return call((number) => begin(this.#core, 'create', number, signal, payload), signal);
+    const number = open(signal);
+    const refusal = begin(this.#core, 'create', number, signal, inspect(payload));
+    const outcome = refusal ?? (await outcomeOf(number, signal));
+    if (outcome instanceof Refusal) throw failure(outcome, signal);
+    if (signal?.aborted) throw signal.reason;
+    return outcome;
   }
 
   rotateRefreshToken(refreshToken, options) {

@@ -4,8 +4,13 @@
 // order: for each key of the schema `payload[key]`, what its type needs to know, then `key in payload`. What user code throws
 // on the way goes on to the caller, as it is. The core decides; what an object is called in `received …` is asked last.
 
+const {
+  types: { isProxy },
+} = require('node:util');
+const { Refusal } = require('./bridge');
+
 const { isArray } = Array;
-const { getPrototypeOf, prototype: objectPrototype } = Object;
+const { getOwnPropertySymbols, getPrototypeOf, prototype: objectPrototype } = Object;
 const { ownKeys } = Reflect;
 const toNumber = Number;
 const stringify = JSON.stringify;
@@ -110,6 +115,8 @@ function isPlain(value) {
 
 /** The own enumerable properties that have strings as names, except `__proto__`; each symbol is an issue. */
 function copyOf(value, found) {
+  // Most attributes: nobody watches the steps, and there is nothing that a spread would treat differently.
+  if (!isProxy(value) && !hasOwn(value, '__proto__') && getOwnPropertySymbols(value).length === 0) return { ...value };
   const copy = {};
   const keys = ownKeys(value);
   for (let i = 0; i < keys.length; i++) {
@@ -132,11 +139,10 @@ function write(attributes) {
 }
 
 /**
- * Begins a native call that takes a payload; returns the structure of the failure where it is refused.
+ * Begins a native call that takes what was found in a payload; returns a refusal where the core does not take it.
  * @param {'authenticate' | 'create'} method
  */
-function begin(core, method, number, signal, payload) {
-  const found = inspect(payload);
+function begin(core, method, number, signal, found) {
   const { traits, email, consent, channelId, name, attributes, oddities } = found;
   const isAbortable = signal !== undefined;
   const refused = core[method](
@@ -154,7 +160,7 @@ function begin(core, method, number, signal, payload) {
   if (typeof refused !== 'string') return undefined;
   const structure = JSON.parse(refused);
   complete(structure.error.issues, found);
-  return structure;
+  return new Refusal(structure);
 }
 
 /** zod's result: known keys only, in schema order, an optional one only where the payload has it. */

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::analytics::{News, Outbox};
-use crate::audit::Subject;
+use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Reports, Traffic};
 use crate::crm::Crm;
@@ -56,15 +56,17 @@ struct Inner {
     failures: Failures,
 }
 
-/// A guest who was authenticated, as JSON texts.
+/// A guest who was authenticated.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The API's whole answer.
+    /// The API's whole answer, a JSON object.
     pub guest_data: Secret,
-    /// The analytics event.
-    pub analytics: String,
-    /// The audit record `guest.authentication`.
-    pub audit: String,
+    /// `guestId` in it.
+    pub guest_id: String,
+    /// What the call sent as `X-Genesys-Request-Id`.
+    pub request_id: String,
+    /// What else the analytics event and the audit record say.
+    pub facts: Facts,
 }
 
 /// A call that failed, with its audit record `guest.authentication.failed`.
@@ -150,6 +152,25 @@ impl Authenticator {
         self.0.failures.count(error.code());
         let audit = self.0.enricher.auditor.failure(subject, &error, started.elapsed().as_millis() as u64);
         Failed { error, audit }
+    }
+
+    /// The analytics event of a call, as JSON: what the webhook gets.
+    #[must_use]
+    pub fn analytics(&self, request: &GuestRequest, outcome: &Outcome) -> String {
+        outcome.whom(request).event(&outcome.facts)
+    }
+
+    /// The audit record `guest.authentication` of a call, as JSON.
+    #[must_use]
+    pub fn audit(&self, request: &GuestRequest, outcome: &Outcome) -> String {
+        let whom = outcome.whom(request);
+        self.0.enricher.auditor.success(whom.subject(), whom.guest_id, &outcome.facts, whom.request_id)
+    }
+
+    /// The address as audit records show it, where that is not the whole of it.
+    #[must_use]
+    pub fn shown(&self, email: &str) -> Option<String> {
+        self.0.enricher.auditor.shown(email)
     }
 
     /// Ends a session and returns the audit record of it.
@@ -249,6 +270,12 @@ impl Authenticator {
     }
 }
 
+impl Outcome {
+    fn whom<'a>(&'a self, request: &'a GuestRequest) -> Authenticated<'a> {
+        Authenticated::new(request, &self.guest_id, self.facts.expires_in, &self.request_id)
+    }
+}
+
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
@@ -261,16 +288,9 @@ impl Inner {
 
         session.keep(guest.expires_in);
         self.authenticated.fetch_add(1, Ordering::Relaxed);
-        let whom = Authenticated {
-            guest_id: &guest.id,
-            expires_in: guest.expires_in.as_secs(),
-            email: &request.email,
-            consent: true,
-            channel_id: request.channel_id.as_str(),
-            request_id: Some(&trip.request_id),
-        };
-        let report = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
-        Ok(Outcome { guest_data: guest.json, analytics: report.analytics, audit: report.audit })
+        let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
+        let facts = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
+        Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }
 
     /// The guest and the profile, side by side; a guest that cannot be had ends the lookup too.
@@ -347,21 +367,4 @@ fn origins(login: &Url, api: &Url, reports: &Reports) -> Vec<Url> {
 
 fn subject(request: &GuestRequest) -> Subject<'_> {
     Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
-}
-
-impl Outcome {
-    /// `{ guestData, analytics, audit }`. The parts are JSON already and are not parsed again.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        [
-            "{\"guestData\":",
-            self.guest_data.expose(),
-            ",\"analytics\":",
-            &self.analytics,
-            ",\"audit\":",
-            &self.audit,
-            "}",
-        ]
-        .concat()
-    }
 }
