@@ -52,7 +52,7 @@ function dispatch(batch) {
         settle(number, new Refusal(text));
         break;
       case WARNING:
-        warn(text, 'ANALYTICS_UNDELIVERED');
+        warn(text.slice(text.indexOf(' ') + 1), text.slice(0, text.indexOf(' ')));
         break;
       case IDLE:
         for (const listener of idleListeners) listener();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::analytics::{Event, Outbox};
+use crate::analytics::{Event, Outbox, Place, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Subject, Timestamp};
 use crate::crm::{Crm, Profile};
 use crate::error::{Code, Error};
@@ -60,6 +60,7 @@ impl Enricher {
         started: Instant,
     ) -> Result<String, Error> {
         let trip = Trip::new(total);
+        let place = self.admit(&trip).await?;
         let read = |json| {
             Members::parse(json).ok_or_else(|| Error::new(Code::Internal, "A guest and a request must be objects"))
         };
@@ -78,8 +79,24 @@ impl Enricher {
             channel_id: &channel_id,
             request_id: None,
         };
-        let Report { analytics, audit } = self.report(&whom, profile.as_ref(), enrichment, started);
+        let until = trip.deadline;
+        let Report { analytics, audit } = self.report(&whom, profile.as_ref(), enrichment, started, place, until).await;
         Ok(format!("{{\"analytics\":{analytics},\"audit\":{audit}}}"))
+    }
+
+    /// The outbox, for its dead letters.
+    pub(crate) fn outbox(&self) -> Result<&Outbox, Error> {
+        self.outbox.as_ref().ok_or_else(no_dead_letters)
+    }
+
+    /// Room for the event that a call will bring; without it, nothing is sent.
+    pub(crate) async fn admit(&self, trip: &Trip) -> Result<Option<Place>, Error> {
+        let Some(outbox) = &self.outbox else { return Ok(None) };
+        let Ok(admission) = tokio::time::timeout_at(trip.deadline, outbox.admit()).await else {
+            return Err(Error::new(Code::StoreUnavailable, "The outbox is still being read; nothing was sent")
+                .with_retryable(true));
+        };
+        admission.map(Some)
     }
 
     /// Writes the profile's fields to the guest. A failure is counted and told, never thrown: the guest exists.
@@ -99,13 +116,16 @@ impl Enricher {
         Enrichment::Failed
     }
 
-    /// Posts the event and writes the record.
-    pub(crate) fn report(
+    /// Posts the event and writes the record. With an outbox on disk, the event is safe when this returns, but not beyond
+    /// `until`.
+    pub(crate) async fn report(
         &self,
         whom: &Authenticated<'_>,
         profile: Option<&Profile>,
         enrichment: Enrichment,
         started: Instant,
+        place: Option<Place>,
+        until: Instant,
     ) -> Report {
         let latency = started.elapsed().as_millis() as u64;
         let tier = profile.and_then(|profile| RawValue::from_string(profile.tier()).ok());
@@ -118,8 +138,8 @@ impl Enricher {
             timestamp: Timestamp::now(),
         }
         .to_json();
-        if let Some(outbox) = &self.outbox {
-            outbox.post(analytics.clone());
+        if let (Some(outbox), Some(place)) = (&self.outbox, place) {
+            outbox.post(place, whom.guest_id, analytics.clone(), until).await;
         }
         let subject = Subject { email: Some(whom.email), consent: whom.consent, channel_id: Some(whom.channel_id) };
         let audit = self.auditor.success(subject, whom.guest_id, latency, whom.expires_in, enrichment, whom.request_id);
