@@ -20,7 +20,7 @@ mod writer;
 
 #[cfg(test)]
 mod testing;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use std::path::PathBuf;
