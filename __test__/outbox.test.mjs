@@ -230,8 +230,7 @@ describe('dead letters', () => {
       const error = await failure(call(), GuestConfigError, 'CONFIG_INVALID');
       assert.match(error.message, /^outbox.path is required/);
     }
-    await assert.rejects(auth.redeliver('msg_1'), TypeError);
-    await assert.rejects(auth.redeliver([1]), TypeError);
+    for (const ids of ['msg_1', [1], 5, null, {}]) await assert.rejects(auth.redeliver(ids), TypeError);
   });
 
   test('of a closed instance are out of reach', async (t) => {

@@ -21,7 +21,7 @@ async function discardOf(core, ids) {
 /** All where nothing is given. An empty list means none: it is what a filter leaves that finds nothing. */
 function idsOf(ids) {
   if (ids === undefined) return undefined;
-  const list = typeof ids === 'string' ? undefined : Array.from(ids);
+  const list = typeof ids !== 'string' && typeof ids?.[Symbol.iterator] === 'function' ? [...ids] : undefined;
   if (!list?.every((id) => typeof id === 'string')) throw new TypeError('ids must be a list of strings');
   return list;
 }

@@ -38,7 +38,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
         return Ok(Some(DiskOutbox { path: path.into(), retry, max_events, max_bytes }));
     }
     match FIELDS[2..].iter().find(|field| outbox.get(field).is_some()) {
-        Some(field) => Err(Error::config(&outbox.name(field), "applies to events on disk: it needs outbox.path")),
+        Some(field) => Err(Error::config(&outbox.name(field), "is for events on disk: it needs outbox.path")),
         None => Ok(None),
     }
 }

@@ -71,7 +71,7 @@ fn every_bad_value_is_named_with_its_rule() {
         ("outbox", json!({"path": "x", "maxAgeMs": 0}), "outbox.maxAgeMs must be a whole number from 1"),
         ("outbox", json!({"path": "x", "maxEvents": 0}), "outbox.maxEvents must be a whole number from 1"),
         ("outbox", json!({"path": "x", "maxBytes": 1000}), "outbox.maxBytes must be a whole number from 1048576"),
-        ("outbox", json!({"maxEvents": 5}), "outbox.maxEvents applies to events on disk"),
+        ("outbox", json!({"maxEvents": 5}), "outbox.maxEvents is for events on disk"),
         ("sessionStore", json!({"redis": {}}), "sessionStore is not supported"),
     ];
     for (field, value, message) in table {
