@@ -15,8 +15,10 @@ use super::store::{Change, Changes, Store, Trouble};
 use crate::analytics::News;
 use crate::sync::lock;
 
-/// How soon a file that could not be written is tried again.
+/// How soon a file that could not be written is tried again, and what share of the time that may take: a large one is read
+/// as a whole.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+const TRYING_SHARE: u32 = 10;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -38,9 +40,11 @@ impl Writer {
 
     fn run(mut self) {
         self.open();
+        let mut is_busy = false;
         loop {
             let limit = self.store.is_none().then(|| self.next_try.saturating_duration_since(Instant::now()));
-            let batch = self.shared.queue.take(limit);
+            let batch = self.shared.queue.take(limit, is_busy);
+            is_busy = batch.posts.len() > 1;
             self.pending.extend(batch.changes);
             if self.store.is_none() && (Instant::now() >= self.next_try || batch.is_last) {
                 self.open();
@@ -62,6 +66,7 @@ impl Writer {
     }
 
     fn open(&mut self) {
+        let began = Instant::now();
         let opened = self.try_open().or_else(|trouble| match trouble {
             Trouble::Damaged(cause) => self.replace(&cause),
             refused @ Trouble::Refused(_) => Err(refused),
@@ -71,7 +76,10 @@ impl Writer {
                 self.store = Some(store);
                 lock(&self.shared.ledger).trouble = None;
             }
-            Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => self.refuse(cause),
+            Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => {
+                self.refuse(cause);
+                self.next_try += began.elapsed() * TRYING_SHARE;
+            }
         }
         // Whoever waits to be admitted is refused now, if not admitted.
         self.shared.loaded.notify_waiters();
@@ -160,7 +168,13 @@ impl Writer {
         }
         match outcome {
             Some(Ok(sizes)) => {
-                lock(&self.shared.ledger).saved(std::mem::take(&mut self.pending), &sizes, added);
+                let mut ledger = lock(&self.shared.ledger);
+                let was_at_stake = ledger.unsaved > 0;
+                ledger.saved(std::mem::take(&mut self.pending), &sizes, added);
+                drop(ledger);
+                if was_at_stake {
+                    (self.shared.tell)(News::Idle);
+                }
             }
             failed => {
                 if let Some(Err(Trouble::Damaged(cause) | Trouble::Refused(cause))) = failed {
