@@ -15,10 +15,6 @@ use crate::sync::lock;
 /// delivered again.
 const LAZY: Duration = Duration::from_millis(100);
 
-/// How long a busy outbox waits for more events before it writes: a transaction costs as much as five events. Next to the
-/// calls of an authentication this is little, and an outbox that is not busy does not wait.
-const GATHER: Duration = Duration::from_millis(2);
-
 /// Which dead letters are meant; `None` for all.
 pub(super) type Chosen = Option<HashSet<String>>;
 
@@ -131,8 +127,8 @@ impl Queue {
         }
     }
 
-    /// Waits for work, at most `limit`, and takes all of it; while it is busy, all that comes in a moment.
-    pub(super) fn take(&self, limit: Option<Duration>, is_busy: bool) -> Batch {
+    /// Waits for work, at most `limit`, and takes all of it, and what follows within `gather`.
+    pub(super) fn take(&self, limit: Option<Duration>, gather: Duration) -> Batch {
         let mut gathering = lock(&self.batch);
         while !gathering.is_urgent {
             let patience = if gathering.batch.changes.is_empty() { limit } else { Some(LAZY) };
@@ -148,9 +144,9 @@ impl Queue {
                 break;
             }
         }
-        if is_busy && !gathering.batch.is_last {
+        if !gather.is_zero() && !gathering.batch.is_last {
             // Nobody wakes it: what is urgent is known to be.
-            (gathering, _) = self.wake.wait_timeout(gathering, GATHER).unwrap_or_else(PoisonError::into_inner);
+            (gathering, _) = self.wake.wait_timeout(gathering, gather).unwrap_or_else(PoisonError::into_inner);
         }
         gathering.is_urgent = false;
         std::mem::take(&mut gathering.batch)
@@ -171,7 +167,7 @@ mod tests {
         queue.begin(41);
         let receivers: Vec<_> = (0..3).map(|_| queue.post(record())).collect();
         queue.change(7, Change::Remove);
-        let batch = queue.take(None, false);
+        let batch = queue.take(None, Duration::ZERO);
         assert_eq!(batch.changes.keys().copied().collect::<Vec<_>>(), [7, 42, 43, 44]);
         assert_eq!(batch.posts.len(), receivers.len());
         assert!(!batch.is_last && batch.questions.is_empty());
@@ -182,25 +178,25 @@ mod tests {
         let queue = Queue::default();
         let _safe = queue.post(record());
         queue.change(1, Change::Remove);
-        assert!(matches!(queue.take(None, false).changes[&1], Change::Remove));
+        assert!(matches!(queue.take(None, Duration::ZERO).changes[&1], Change::Remove));
     }
 
     #[test]
     fn a_change_that_nobody_waits_for_is_taken_all_the_same() {
         let queue = Queue::default();
         queue.change(1, Change::Remove);
-        assert_eq!(queue.take(None, false).changes.len(), 1);
+        assert_eq!(queue.take(None, Duration::ZERO).changes.len(), 1);
     }
 
     #[test]
     fn the_last_batch_says_so() {
         let queue = Queue::default();
         queue.end();
-        assert!(queue.take(None, false).is_last);
+        assert!(queue.take(None, Duration::ZERO).is_last);
     }
 
     #[test]
     fn waiting_ends_with_the_limit() {
-        assert!(Queue::default().take(Some(Duration::from_millis(1)), false).changes.is_empty());
+        assert!(Queue::default().take(Some(Duration::from_millis(1)), Duration::ZERO).changes.is_empty());
     }
 }

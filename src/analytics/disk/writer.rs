@@ -20,6 +20,10 @@ use crate::sync::lock;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 const TRYING_SHARE: u32 = 10;
 
+/// The least time between two transactions of a busy outbox: one costs as much as five events. A disk that is slower gathers
+/// by itself, and an outbox that is not busy does not wait.
+const GATHER: Duration = Duration::from_millis(2);
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     file: Locked,
@@ -40,11 +44,11 @@ impl Writer {
 
     fn run(mut self) {
         self.open();
-        let mut is_busy = false;
+        let mut gather = Duration::ZERO;
         loop {
             let limit = self.store.is_none().then(|| self.next_try.saturating_duration_since(Instant::now()));
-            let batch = self.shared.queue.take(limit, is_busy);
-            is_busy = batch.posts.len() > 1;
+            let batch = self.shared.queue.take(limit, gather);
+            let (began, is_busy) = (Instant::now(), batch.posts.len() > 1);
             self.pending.extend(batch.changes);
             if self.store.is_none() && (Instant::now() >= self.next_try || batch.is_last) {
                 self.open();
@@ -62,6 +66,7 @@ impl Writer {
             if batch.is_last {
                 return self.close();
             }
+            gather = if is_busy { GATHER.saturating_sub(began.elapsed()) } else { Duration::ZERO };
         }
     }
 
