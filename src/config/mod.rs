@@ -1,13 +1,14 @@
 //! What a caller may set; checked once, then only valid values exist.
 
 mod fields;
+mod outbox;
 mod parts;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-pub use crate::analytics::outbox::Webhook;
+pub use crate::analytics::{DiskOutbox, Webhook};
 use crate::audit::Auditor;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -67,6 +68,8 @@ pub struct Reports {
     pub crm: Option<(url::Url, Duration)>,
     /// The analytics webhook.
     pub webhook: Option<Webhook>,
+    /// Where events are kept until they are delivered; None → in memory.
+    pub outbox: Option<DiskOutbox>,
     /// Writes audit records.
     pub auditor: Auditor,
 }
