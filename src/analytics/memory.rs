@@ -111,10 +111,7 @@ impl Inner {
             let wait = waits.next().filter(|_| attempt::may_pass(&failure));
             let Some(wait) = wait else {
                 let host = self.messenger.host();
-                return Err(format!(
-                    "Analytics event {id} was not delivered to {host}: {}",
-                    attempt::reason(&failure)
-                ));
+                return Err(format!("Analytics event {id} was not delivered to {host}: {}", attempt::reason(&failure)));
             };
             let asked = attempt::asked_wait(&failure).map(|asked| asked.min(LONGEST_WAIT));
             tokio::time::sleep(asked.unwrap_or_else(|| attempt::spread(wait))).await;

@@ -20,7 +20,7 @@ mod writer;
 
 #[cfg(test)]
 mod testing;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -88,8 +88,9 @@ pub(super) struct Place(Arc<Shared>);
 impl Outbox {
     /// Takes the file at once, and reads it on a thread of its own.
     pub(super) fn open(messenger: Messenger, settings: DiskOutbox, tell: Tell) -> Result<Self, Error> {
-        let runtime = Handle::try_current()
-            .map_err(|error| Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string()))?;
+        let runtime = Handle::try_current().map_err(|error| {
+            Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string())
+        })?;
         let file = Locked::open(&settings.path)?;
         let shared = Arc::new(Shared {
             messenger,

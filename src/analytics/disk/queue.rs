@@ -137,8 +137,7 @@ impl Queue {
                 continue;
             };
             let had_changes = !gathering.batch.changes.is_empty();
-            let (woken, outcome) =
-                self.wake.wait_timeout(gathering, patience).unwrap_or_else(PoisonError::into_inner);
+            let (woken, outcome) = self.wake.wait_timeout(gathering, patience).unwrap_or_else(PoisonError::into_inner);
             gathering = woken;
             if outcome.timed_out() && (had_changes || limit.is_some()) {
                 break;

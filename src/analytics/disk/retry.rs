@@ -10,8 +10,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Waits before the second and later attempts; the last is repeated. A deployment takes seconds, an incident minutes, an
 /// outage hours.
-pub(crate) const RETRY_DELAYS: [Duration; 6] =
-    [SECOND.saturating_mul(5), SECOND.saturating_mul(30), SECOND.saturating_mul(120), SECOND.saturating_mul(600), SECOND.saturating_mul(1800), HOUR];
+pub(crate) const RETRY_DELAYS: [Duration; 6] = [
+    SECOND.saturating_mul(5),
+    SECOND.saturating_mul(30),
+    SECOND.saturating_mul(120),
+    SECOND.saturating_mul(600),
+    SECOND.saturating_mul(1800),
+    HOUR,
+];
 
 /// All waits of an event together: the receiver's operators see a day's outage within a day.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(24 * 3600);

@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, StorageError, TableDefinition};
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, StorageError, TableDefinition,
+};
 
 use super::record::Record;
 use super::schedule::Sequence;
@@ -96,7 +98,9 @@ impl Store {
                 match format {
                     None => drop(about.insert("format", FORMAT)?),
                     Some(FORMAT) => {}
-                    Some(other) => return Err(Trouble::Refused(format!("it has the format {other} of a newer version"))),
+                    Some(other) => {
+                        return Err(Trouble::Refused(format!("it has the format {other} of a newer version")));
+                    }
                 }
             }
             let stored = transaction.stats()?.stored_bytes();
