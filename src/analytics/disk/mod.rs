@@ -2,7 +2,7 @@
 //!
 //! | room | what it does |
 //! | --- | --- |
-//! | [`file`] | the file, locked for one owner |
+//! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
 //! | [`ledger`], [`schedule`] | what is known without reading: room, and who is next |
