@@ -196,7 +196,9 @@ function has(program) {
   }
 }
 
-test('a disk that refuses loses no guest and no event, and is used again when it can be', { skip: !canLimit }, async (t) => {
+test('a disk that refuses loses no guest and no event, and is used again when it can be', {
+  skip: !canLimit,
+}, async (t) => {
   const { double, config, open } = await setupOutbox(t, { retryDelaysMs: NEVER });
   const held = double.hold('create');
   const code = `

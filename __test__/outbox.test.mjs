@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { deliveries, outboxFile, setupOutbox, warningsOf } from './helpers/outbox.mjs';
-import { configOf, failure, guest, pkg, setup, startDouble, until } from './helpers/setup.mjs';
+import { failure, guest, pkg, setup, startDouble, until } from './helpers/setup.mjs';
 
 const { GuestConfigError, GuestContextEnricher, StoreUnavailableError, ClosedError } = pkg;
 

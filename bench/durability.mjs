@@ -129,10 +129,18 @@ async function compareLoad(server, folder, count) {
   const show = ({ median, min, max }, digits = 0) =>
     `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
   console.log(`\n${IN_FLIGHT} in flight, median of ${count} rounds (lowest–highest)\n`);
-  console.log('| | authentications/s | JavaScript thread, µs | process CPU, µs | p50, ms | p99, ms | waiting at the end |');
+  console.log(
+    '| | authentications/s | JavaScript thread, µs | process CPU, µs | p50, ms | p99, ms | waiting at the end |',
+  );
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
   for (const [name, one] of Object.entries(figures)) {
-    const cells = [show(one.perSecond), show(one.mainUs, 1), show(one.processUs, 1), show(one.p50, 1), show(one.p99, 1)];
+    const cells = [
+      show(one.perSecond),
+      show(one.mainUs, 1),
+      show(one.processUs, 1),
+      show(one.p50, 1),
+      show(one.p99, 1),
+    ];
     console.log(`| ${name} | ${cells.join(' | ')} | ${show(one.pending)} |`);
   }
   const share = figures['events on disk'].perSecond.median / figures['events in memory'].perSecond.median;
@@ -143,20 +151,31 @@ async function compareLoad(server, folder, count) {
 
 async function compareStarts(server, folder, waiting) {
   console.log(`\nStart with ${waiting} events that wait\n`);
-  console.log('| the file was | constructor, ms | admits guests after, ms | longest pause of the event loop, ms | memory, MiB | file, MiB |');
+  console.log(
+    '| the file was | constructor, ms | admits guests after, ms | longest pause of the event loop, ms | memory, MiB | file, MiB |',
+  );
   console.log('| --- | --- | --- | --- | --- | --- |');
   for (const isKilled of [false, true]) {
     const path = join(folder, `start-${isKilled}.outbox`);
     await server.reset();
     await server.fault({ route: 'webhook', status: 500, count: null });
-    const config = { ...server.config(), outbox: { path, retryDelaysMs: [24 * 3600 * 1000], maxAgeMs: 30 * 24 * 3600 * 1000 } };
+    const config = {
+      ...server.config(),
+      outbox: { path, retryDelaysMs: [24 * 3600 * 1000], maxAgeMs: 30 * 24 * 3600 * 1000 },
+    };
     await job('fill', { config, waiting, isKilled }).catch((error) => {
       if (!isKilled) throw error;
     });
     const fileMb = statSync(path).size / 2 ** 20;
     const { constructorMs, readyMs, loopMs, grownMb, pending } = await job('recover', { config });
     if (pending < waiting) throw new Error(`${pending} of ${waiting} events came back`);
-    const cells = [constructorMs.toFixed(1), readyMs.toFixed(0), loopMs.toFixed(1), grownMb.toFixed(0), fileMb.toFixed(0)];
+    const cells = [
+      constructorMs.toFixed(1),
+      readyMs.toFixed(0),
+      loopMs.toFixed(1),
+      grownMb.toFixed(0),
+      fileMb.toFixed(0),
+    ];
     console.log(`| ${isKilled ? 'left by kill -9' : 'closed'} | ${cells.join(' | ')} |`);
   }
 }

@@ -149,7 +149,7 @@ export interface OutboxOptions {
    */
   maxEvents?: number | undefined;
   /**
-   * Bytes of these events, with the same effect; most take about 400. The file itself is up to twice as large.
+   * Bytes of these events, with the same effect; most take about 400. The file itself takes two to three times as much.
    * Rule: a whole number from 1 MiB to 1 TiB. Default 1073741824, 1 GiB.
    */
   maxBytes?: number | undefined;

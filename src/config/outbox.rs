@@ -9,7 +9,7 @@ use super::parts::DAY_MS;
 use crate::analytics::{DiskOutbox, MAX_AGE, RETRY_DELAYS, Retry};
 use crate::error::Error;
 
-/// Twelve events a second for a day. Each takes about 0.2 KB of memory while it waits.
+/// Twelve events a second for a day. Each takes about 0.3 KB of memory while it waits.
 const MAX_EVENTS: u64 = 1_000_000;
 const MOST_EVENTS: u64 = 100_000_000;
 

@@ -2,7 +2,7 @@
 //!
 //! | room | what it does |
 //! | --- | --- |
-//! | [`file`] | the file, locked for one owner |
+//! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
 //! | [`ledger`], [`schedule`] | what is known without reading: room, and who is next |
@@ -20,7 +20,7 @@ mod writer;
 
 #[cfg(test)]
 mod testing;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// An event's place in the file; ascends in the order in which events were accepted.
 pub(super) type Sequence = u64;
 
-/// What must be known of every event that waits: about a hundred bytes of memory for each.
+/// What must be known of every event that waits: one or two hundred bytes of memory for each.
 struct Entry {
     /// The guest, hashed: two that collide only wait for one another.
     guest: u64,

@@ -1,5 +1,7 @@
 //! The store on a real file: what comes back after a restart, after damage, and after a hundred thousand events.
 
+#![cfg(unix)]
+
 use std::fs::{File, OpenOptions};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;

@@ -82,7 +82,7 @@ impl Writer {
                 lock(&self.shared.ledger).trouble = None;
             }
             Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => {
-                self.refuse(cause);
+                self.refuse(&cause);
                 self.next_try += began.elapsed() * TRYING_SHARE;
             }
         }
@@ -145,11 +145,11 @@ impl Writer {
     }
 
     /// From now on, guests are refused before anything is sent.
-    fn refuse(&mut self, cause: String) {
+    fn refuse(&mut self, cause: &str) {
         self.store = None;
         self.next_try = Instant::now() + TRY_AGAIN;
         let mut ledger = lock(&self.shared.ledger);
-        let is_news = ledger.trouble.replace(cause.clone()).is_none();
+        let is_news = ledger.trouble.replace(cause.to_owned()).is_none();
         drop(ledger);
         if is_news {
             (self.shared.tell)(News::Unwritable(format!(
@@ -183,7 +183,7 @@ impl Writer {
             }
             failed => {
                 if let Some(Err(Trouble::Damaged(cause) | Trouble::Refused(cause))) = failed {
-                    self.refuse(cause);
+                    self.refuse(&cause);
                 }
                 lock(&self.shared.ledger).unsaved(&self.pending, added);
             }
@@ -251,13 +251,13 @@ impl Writer {
         match work(self.store.as_ref()?) {
             Ok(value) => Some(value),
             Err(Trouble::Refused(cause)) => {
-                self.refuse(cause);
+                self.refuse(&cause);
                 None
             }
             Err(Trouble::Damaged(cause)) => {
                 match self.replace(&cause) {
                     Ok(store) => self.store = Some(store),
-                    Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => self.refuse(cause),
+                    Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => self.refuse(&cause),
                 }
                 self.save(&[]);
                 None
