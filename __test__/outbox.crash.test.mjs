@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { deliveries, setupOutbox } from './helpers/outbox.mjs';
 import { root, until } from './helpers/setup.mjs';
 
-const KILLS = Number(process.env.OUTBOX_KILLS ?? 40);
+const KILLS = Number(process.env.OUTBOX_KILLS ?? 200);
 
 /** Longest time, in milliseconds, from the first guest to the end. */
 const LONGEST_LIFE_MS = 150;

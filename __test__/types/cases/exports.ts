@@ -76,6 +76,8 @@ expectTypeOf<AuthenticatorMetrics['analytics']>().toEqualTypeOf<{
   readonly pending: number;
   readonly delivered: number;
   readonly failed: number;
+  readonly deadLettered?: number;
+  readonly storedBytes?: number;
 }>();
 
 export async function disposes(config: AuthenticatorConfig, oauthConfig: OAuthConfig): Promise<void> {
