@@ -53,7 +53,7 @@ function dispatch(json) {
         settle(number, new Refusal(value));
         break;
       case WARNING:
-        warn(value, 'ANALYTICS_UNDELIVERED');
+        warn(value.slice(value.indexOf(' ') + 1), value.slice(0, value.indexOf(' ')));
         break;
       case IDLE:
         for (const listener of idleListeners) listener();

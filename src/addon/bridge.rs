@@ -33,7 +33,7 @@ enum Message {
     Resolve { call: u32, json: String },
     /// 1: a call failed; a JSON object with the error's structure.
     Reject { call: u32, json: String },
-    /// 2: something to warn of.
+    /// 2: something to warn of: a code, a space, a sentence.
     Warning { text: String },
     /// 3: an outbox has nothing left to deliver.
     Idle,
