@@ -58,9 +58,11 @@ class GuestAuthenticator {
 
   async invalidateSession(sessionKey, options) {
     const signal = signalOf(options);
-    if (signal?.aborted) throw signal.reason;
-    const audit = translate(() => this.#core.invalidate(exact(sessionKey)));
-    this.#audit(JSON.parse(audit));
+    const number = open(signal);
+    const ended = translate(() => this.#core.invalidate(number, exact(sessionKey), signal !== undefined));
+    const outcome = ended === null ? await outcomeOf(number, signal) : JSON.parse(ended);
+    if (outcome instanceof Refusal) throw failure(outcome, signal);
+    this.#audit(outcome);
   }
 
   getAccessToken(options) {

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{News, Outbox};
+use crate::analytics::{News, Outbox, Tell};
 use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Reports, Traffic};
@@ -26,8 +26,10 @@ use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
+use crate::sessions::guard::{Guard, Hold};
 use crate::sessions::guests::{Guests, Known};
-use crate::sessions::{Key, Reservation, Sessions, session_key};
+use crate::sessions::{Key, session_key};
+use crate::shared::Shared;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
 
@@ -43,7 +45,7 @@ struct Inner {
     api: Arc<GuestApi>,
     preflight: Option<Preflight>,
     rotation: Rotation,
-    sessions: Sessions,
+    sessions: Guard,
     guests: Guests,
     enricher: Enricher,
     /// Calls past their reservation; the rest wait in order.
@@ -85,12 +87,18 @@ pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
 
 impl Authenticator {
     /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
-    /// within a Tokio runtime, and fails when its file cannot be had. `tell` hears of the outbox.
+    /// within a Tokio runtime, and fails when its file cannot be had. `tell` hears of the outbox and of a shared store.
     pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Result<Self, Error> {
-        let Config { credentials, api, traffic, reports, max_sessions, preflight_channel, .. } = config;
+        let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
+        let tell: Tell = Arc::new(tell);
+        let shared = store.map(|settings| Shared::new(settings, &credentials.client_secret));
+        let sessions = {
+            let tell = Arc::clone(&tell);
+            Shared::sessions(shared.as_ref(), max_sessions, Box::new(move |text| tell(News::Store(text))))
+        };
         let sender = sender(&traffic);
         let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
-        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender)));
+        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
         let api = Arc::new(GuestApi {
             sender: Arc::clone(&sender),
             tokens: Tokens::Managed(Arc::clone(&oauth)),
@@ -98,10 +106,9 @@ impl Authenticator {
             verifier: TokenVerifier::new(&api.signing_key),
             timeout: api.timeout,
         });
-        let sessions = Sessions::in_memory(max_sessions);
         let outbox = reports
             .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(tell)))
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, tell))
             .transpose()?;
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
@@ -112,7 +119,7 @@ impl Authenticator {
         };
         Ok(Self(Arc::new(Inner {
             preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
-            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone()),
+            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone(), shared),
             sessions,
             guests: Guests::default(),
             admission: Semaphore::new(traffic.max_concurrency as usize),
@@ -178,15 +185,24 @@ impl Authenticator {
     }
 
     /// Ends a session and returns the audit record of it.
-    pub fn invalidate(&self, session_key: &str) -> Result<String, Error> {
-        let _running = self.0.lifecycle.enter()?;
-        self.0.sessions.invalidate(session_key);
+    pub async fn invalidate(&self, session_key: &str) -> Result<String, Error> {
+        self.invalidate_entered(self.enter(), session_key).await
+    }
+
+    pub(crate) async fn invalidate_entered(&self, entry: Entry, session_key: &str) -> Result<String, Error> {
+        entry?.run(|| self.0.sessions.invalidate(session_key)).await?;
         Ok(self.0.enricher.auditor.invalidation(session_key))
     }
 
+    /// Whether ending a session is a matter of asking somebody else.
+    pub(crate) fn shares_sessions(&self) -> bool {
+        matches!(self.0.sessions, Guard::Shared(_))
+    }
+
     /// Frees the key of a session that nobody took; no record is made.
-    pub fn release(&self, session_key: &str) {
-        self.0.sessions.invalidate(session_key);
+    pub(crate) async fn release(&self, session_key: &str) {
+        // What a shared store does not hear of ends with its token.
+        let _ = self.0.sessions.invalidate(session_key).await;
     }
 
     /// A token that the API should accept.
@@ -228,7 +244,8 @@ impl Authenticator {
             self.0.api.sender.once(Call::WarmUp, Exchange::new(Method::HEAD, origin.clone()), until)
         });
         let token = self.0.oauth.access_token();
-        entry?.run(|| async { join(token, join_all(opened)).await.0 }).await.map(drop)
+        let ready = join(join_all(opened), self.0.sessions.ready());
+        entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
     }
 
     /// Waits until every analytics event has been delivered or given up; with an outbox on disk, until none is due.
@@ -241,7 +258,11 @@ impl Authenticator {
     /// Refuses new calls from now on, before the future is first polled. It ends when the running calls and the
     /// deliveries have ended; what outlasts `limit` is cancelled or given up.
     pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
-        self.0.lifecycle.close(limit)
+        let (own, closing) = (Arc::clone(&self.0), self.0.lifecycle.close(limit));
+        async move {
+            closing.await;
+            own.sessions.close().await;
+        }
     }
 
     /// Analytics events that the end of the process would lose.
@@ -281,6 +302,7 @@ impl Authenticator {
             enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
             oauth_requests: inner.oauth.requests(),
             live_sessions: inner.sessions.len(),
+            store: inner.sessions.metrics(),
             in_flight,
             queued: inner.lifecycle.running().saturating_sub(admitted) + paced,
             analytics: inner.enricher.outbox.as_ref().map(Outbox::deliveries).unwrap_or_default(),
@@ -297,19 +319,18 @@ impl Outcome {
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
-        let session = self.sessions.reserve(&session_key(&request.email, &request.channel_id))?;
+        let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
         let place = self.enricher.admit(&trip).await?;
 
         let (guest, profile) = self.admitted(request, &session, &trip).await?;
+        session.belongs_to(&guest);
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
         let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
 
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
-        let profile = profile.as_ref();
-        let facts = self.enricher.report(&whom, profile, enrichment, started, place, trip.deadline).await;
-
-        session.keep(guest.expires_in);
+        let reporting = self.enricher.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline);
+        let (facts, ()) = join(reporting, session.keep(guest.expires_in)).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
         Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }
@@ -318,7 +339,7 @@ impl Inner {
     async fn admitted(
         &self,
         request: &GuestRequest,
-        session: &Reservation,
+        session: &Hold,
         trip: &Trip,
     ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
         let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
@@ -348,7 +369,11 @@ impl Inner {
 
     /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
     async fn recover(&self, key: Key, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
-        match self.guests.get(key) {
+        let known = match self.guests.get(key) {
+            Some(known) => Some(known),
+            None => self.sessions.known(key).await,
+        };
+        match known {
             Some(Known::Live(guest)) => Ok(guest),
             Some(Known::Refreshable(guest, refresh_token)) => {
                 let fresh = self.rotation.rotate(&refresh_token, trip).await.map_err(|_| conflict.clone())?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 pub use crate::analytics::Deliveries;
 use crate::error::Code;
+use crate::sessions::shared::StoreMetrics;
 use crate::sync::lock;
 
 /// A snapshot for `metrics()`.
@@ -29,8 +30,11 @@ pub struct Metrics {
     pub enrichment_failures: u64,
     /// Token requests.
     pub oauth_requests: u64,
-    /// Sessions and reservations.
+    /// Sessions and reservations in memory; with a shared store, the reservations that this process holds.
     pub live_sessions: usize,
+    /// The shared store, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreMetrics>,
     /// Guest API requests under way.
     pub in_flight: u32,
     /// Calls that wait for their turn.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
@@ -89,16 +90,32 @@ impl NativeAuthenticator {
         Ok(None)
     }
 
-    /// Ends a session; returns the audit record. Throws an error's structure.
+    /// Ends a session. Returns the audit record, or nothing when the call has begun that resolves with it. Throws an
+    /// error's structure.
     #[napi(catch_unwind)]
-    pub fn invalidate(&self, session_key: String) -> napi::Result<String> {
-        self.core.invalidate(&session_key).map_err(|error| thrown(&error))
+    pub fn invalidate(&self, call: u32, session_key: String, abortable: bool) -> napi::Result<Option<String>> {
+        if !self.core.shares_sessions()
+            && let Some(ended) = self.core.invalidate(&session_key).now_or_never()
+        {
+            return ended.map(Some).map_err(|error| thrown(&error));
+        }
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.run(call, abortable, async move { core.invalidate_entered(entry, &session_key).await })?;
+        Ok(None)
     }
 
     /// Frees the key of a session that nobody took.
     #[napi(catch_unwind)]
-    pub fn release(&self, session_key: String) {
-        self.core.release(&session_key);
+    pub fn release(&self, session_key: String) -> napi::Result<()> {
+        if !self.core.shares_sessions() && self.core.release(&session_key).now_or_never().is_some() {
+            return Ok(());
+        }
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        runtime()?.spawn(async move {
+            let _running = entry;
+            core.release(&session_key).await;
+        });
+        Ok(())
     }
 
     /// Resolves with an access token.
@@ -212,7 +229,7 @@ fn news(outcome: &Outcome, shown: Option<&str>) -> String {
     )
 }
 
-/// Passes an outbox's news on to JavaScript: the code of a warning, a space, and its text.
+/// Passes news on to JavaScript: the code of a warning, a space, and its text.
 pub(super) fn tell(bridge: &Arc<Shared>) -> impl Fn(News) + Send + Sync + 'static {
     let bridge = Arc::clone(bridge);
     move |news| match news {
@@ -221,5 +238,6 @@ pub(super) fn tell(bridge: &Arc<Shared>) -> impl Fn(News) + Send + Sync + 'stati
         News::DeadLetter(text) => bridge.warn(format!("ANALYTICS_DEAD_LETTER {text}")),
         News::SetAside(text) => bridge.warn(format!("OUTBOX_SET_ASIDE {text}")),
         News::Unwritable(text) => bridge.warn(format!("OUTBOX_UNWRITABLE {text}")),
+        News::Store(text) => bridge.warn(format!("SESSION_STORE {text}")),
     }
 }

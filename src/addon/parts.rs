@@ -28,12 +28,14 @@ use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
 use crate::sessions::{Keys, Sessions};
+use crate::shared::Shared as SharedState;
 use crate::signature::TokenVerifier;
 
 /// The native half of `OAuthManager`.
 #[napi]
 pub struct NativeOAuth {
     oauth: Arc<OAuth>,
+    shared: Option<SharedState>,
     lifecycle: Arc<Lifecycle>,
     bridge: Arc<Shared>,
 }
@@ -43,10 +45,12 @@ impl NativeOAuth {
     /// Throws an error's structure.
     #[napi(constructor, catch_unwind)]
     pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
-        let (_, credentials, traffic) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
+        let (credentials, traffic, store) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
         let sender = sender(&traffic);
+        let shared = store.map(|settings| SharedState::new(settings, &credentials.client_secret));
         let lifecycle = Lifecycle::new(Arc::clone(&sender), None);
-        Ok(Self { oauth: Arc::new(OAuth::new(credentials, sender)), lifecycle, bridge: Arc::clone(bridge.shared()) })
+        let oauth = Arc::new(OAuth::new(credentials, sender, shared.as_ref()));
+        Ok(Self { oauth, shared, lifecycle, bridge: Arc::clone(bridge.shared()) })
     }
 
     /// Resolves with an access token.
@@ -64,7 +68,15 @@ impl NativeOAuth {
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) -> napi::Result<()> {
-        close(&self.bridge, call, timeout_ms, &self.lifecycle)
+        let closing = self.lifecycle.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
+        let shared = self.shared.clone();
+        run(&self.bridge, call, false, async move {
+            closing.await;
+            if let Some(shared) = shared {
+                shared.vault.redis().close();
+            }
+            Ok(NOTHING.to_owned())
+        })
     }
 }
 
@@ -91,7 +103,7 @@ impl NativeTokenManager {
         let bridge = Arc::clone(bridge.shared());
         let total_timeout = traffic.total_timeout;
         let api = guest_api(api, sender(&traffic), &bridge, source);
-        let rotation = Rotation::new(Arc::clone(&api), Keys::random());
+        let rotation = Rotation::new(Arc::clone(&api), Keys::random(), None);
         let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
         let manager = Arc::new(TokenManager { api, rotation, total_timeout, lifecycle });
         Ok(Self { manager, bridge })

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::net::retry::Sender;
 use attempt::Messenger;
 
-/// What the owner of an outbox is told.
+/// What the owner of an instance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// Nothing waits in memory any more.
@@ -35,6 +35,8 @@ pub enum News {
     SetAside(String),
     /// The file cannot be written.
     Unwritable(String),
+    /// The shared session store is away, or back.
+    Store(String),
 }
 
 /// Tells the owner of an outbox.

@@ -100,7 +100,7 @@ pub(super) fn traffic(fields: &Fields<'_>) -> Result<Traffic, Error> {
         settings: Settings {
             connect_timeout: timeout(timeouts.as_ref(), "connectMs", CONNECT_TIMEOUT)?,
             proxy: fields.text("proxy")?.map(|text| web_url("proxy", text, true)).transpose()?,
-            extra_roots: roots(fields)?,
+            extra_roots: certificates(fields, "ca")?,
             uses_tls: uses_tls(fields),
         },
         policy: Policy {
@@ -152,14 +152,6 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
     Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, outbox, auditor: Auditor(email) })
 }
 
-/// Options of the contract that this version does not have are refused, not ignored.
-pub(super) fn not_yet(fields: &Fields<'_>) -> Result<(), Error> {
-    if fields.get("sessionStore").is_some() {
-        return Err(Error::config("sessionStore", "is not supported by this version: sessions are kept in memory"));
-    }
-    Ok(())
-}
-
 const PATHS: [&str; 4] = ["token", "guests", "refresh", "channel"];
 const TIMEOUTS: [&str; 6] = ["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"];
 
@@ -201,9 +193,10 @@ fn uses_tls(fields: &Fields<'_>) -> bool {
         || proxies.into_iter().any(|url| !is_plain(&url))
 }
 
-fn roots(fields: &Fields<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let rule = || Error::config("ca", "must be PEM certificates: a string or an array of strings");
-    let texts: Vec<&str> = match fields.get("ca") {
+/// Certificate authorities.
+pub(super) fn certificates(fields: &Fields<'_>, field: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let rule = || Error::config(&fields.name(field), "must be PEM certificates: a string or an array of strings");
+    let texts: Vec<&str> = match fields.get(field) {
         None => return Ok(Vec::new()),
         Some(serde_json::Value::String(text)) => vec![text],
         Some(serde_json::Value::Array(items)) => {

@@ -72,7 +72,8 @@ fn every_bad_value_is_named_with_its_rule() {
         ("outbox", json!({"path": "x", "maxEvents": 0}), "outbox.maxEvents must be a whole number from 1"),
         ("outbox", json!({"path": "x", "maxBytes": 1000}), "outbox.maxBytes must be a whole number from 1048576"),
         ("outbox", json!({"maxEvents": 5}), "outbox.maxEvents is for events on disk"),
-        ("sessionStore", json!({"redis": {}}), "sessionStore is not supported"),
+        ("sessionStore", json!({}), "sessionStore.redis is required"),
+        ("sessionStore", json!({"redis": {}}), "sessionStore.redis.url must be"),
     ];
     for (field, value, message) in table {
         let error = with(field, value.clone()).unwrap_err();
