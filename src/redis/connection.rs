@@ -51,8 +51,14 @@ enum State {
     /// Nobody has wanted it yet.
     Idle,
     /// An attempt runs or waits for its time.
-    Down { since: Instant, cause: Arc<str> },
-    Up { link: Link, number: u64 },
+    Down {
+        since: Instant,
+        cause: Arc<str>,
+    },
+    Up {
+        link: Link,
+        number: u64,
+    },
     Closed,
 }
 
