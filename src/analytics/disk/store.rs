@@ -110,9 +110,9 @@ impl Store {
                     }
                 }
             }
-            let stored = transaction.stats()?.stored_bytes();
+            let is_wasteful = length > WORTH_COMPACTING && length / MOSTLY_EMPTY > transaction.stats()?.stored_bytes();
             transaction.commit()?;
-            if length > WORTH_COMPACTING && length / MOSTLY_EMPTY > stored {
+            if is_wasteful {
                 database.compact()?;
             }
             Ok(Self(database))

@@ -146,7 +146,7 @@ impl Writer {
         drop(ledger);
         if is_news {
             (self.shared.tell)(News::Unwritable(format!(
-                "The outbox file cannot be written ({cause}). Guests are refused until it can be; events of calls under way \
+                "The outbox file cannot be used ({cause}). Guests are refused until it can be; events of calls under way \
                  are delivered from memory"
             )));
         }
