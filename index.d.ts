@@ -10,6 +10,7 @@ import type {
   OAuthConfig,
 } from './lib/types/config';
 import type { AnalyticsPayload, AuthenticationResult, GuestAuthResponse, GuestRequest } from './lib/types/guest';
+import type { DeadLetter } from './lib/types/outbox';
 import type { GuestRequestSchemaType } from './lib/types/schema';
 import type { SdkClient } from './lib/types/sdk';
 
@@ -18,6 +19,7 @@ export type * from './lib/types/config';
 export * from './lib/types/errors';
 export type * from './lib/types/guest';
 export type * from './lib/types/issues';
+export type * from './lib/types/outbox';
 export type * from './lib/types/schema';
 export type { SdkClient } from './lib/types/sdk';
 
@@ -61,8 +63,18 @@ export interface AuthenticatorMetrics {
   readonly inFlight: number;
   /** Guest calls waiting now, for `maxConcurrency` or for the server's rate limit. */
   readonly queued: number;
-  /** Analytics events: waiting now, delivered, given up. */
-  readonly analytics: { readonly pending: number; readonly delivered: number; readonly failed: number };
+  /** Analytics events. */
+  readonly analytics: {
+    /** Waiting now. */
+    readonly pending: number;
+    readonly delivered: number;
+    /** Given up; with `outbox.path`, made dead letters. */
+    readonly failed: number;
+    /** Dead letters now; with `outbox.path` alone. */
+    readonly deadLettered?: number;
+    /** Bytes of the events that wait or are dead letters; with `outbox.path` alone. */
+    readonly storedBytes?: number;
+  };
 }
 
 /** What an instance with connections of its own has in common. */
@@ -76,16 +88,39 @@ interface Closable extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What an instance with an outbox on disk has in common. */
+interface DeadLetterOffice {
+  /**
+   * Analytics events that were given up, oldest first.
+   * @throws GuestConfigError without `outbox.path` and `analyticsWebhookUrl`, StoreUnavailableError or ClosedError
+   */
+  deadLetters(): Promise<DeadLetter[]>;
+  /**
+   * Sends dead letters again, under their ids and with a new schedule, behind what waits for the same guest.
+   * Resolves with their number as soon as they wait on disk.
+   * @param ids which; unknown ones are passed over. Default: all.
+   * @throws as `deadLetters`
+   */
+  redeliver(ids?: Iterable<string>): Promise<number>;
+  /**
+   * Throws dead letters away for good. Resolves with their number.
+   * @param ids which; unknown ones are passed over. Default: all.
+   * @throws as `deadLetters`
+   */
+  discardDeadLetters(ids?: Iterable<string>): Promise<number>;
+}
+
 /** Authenticates guests: validation, duplicate guard, guest creation, enrichment, analytics and audit in one call. */
-export class GuestAuthenticator implements Closable {
+export class GuestAuthenticator implements Closable, DeadLetterOffice {
   /** @throws GuestConfigError */
   constructor(config: AuthenticatorConfig);
 
   /**
    * Creates a guest session. Resolves when the guest exists, its token is verified, its attributes are sent, and the
-   * analytics event and the audit record are handed over.
+   * analytics event and the audit record are handed over. With `outbox.path`, the event is on disk by then.
    *
-   * @throws GuestValidationError, DuplicateSessionError, SessionCapacityError or ClosedError before anything is sent
+   * @throws GuestValidationError, DuplicateSessionError, SessionCapacityError or ClosedError before anything is sent;
+   * StoreUnavailableError, too, when the outbox is full or its file cannot be written
    * @throws TypeError when `attributes` cannot be written as JSON
    * @throws OAuthError, GuestCreationError and its subclasses, ChannelUnavailableError, TokenSignatureError,
    * NetworkError, TimeoutError or StoreUnavailableError after that; the session key is free again
@@ -125,8 +160,15 @@ export class GuestAuthenticator implements Closable {
   /** Fetches a token and opens connections, so that the first guest does not wait for them. */
   warmUp(options?: CallOptions): Promise<void>;
 
-  /** Waits until the analytics events accepted so far are delivered or given up. */
+  /**
+   * Waits until the analytics events accepted so far are delivered or given up. With `outbox.path`: until each has had the
+   * attempts that are due; what failed and waits for a later one is not waited for.
+   */
   flush(): Promise<void>;
+
+  deadLetters(): Promise<DeadLetter[]>;
+  redeliver(ids?: Iterable<string>): Promise<number>;
+  discardDeadLetters(ids?: Iterable<string>): Promise<number>;
 
   /** What was done so far, as numbers. */
   metrics(): AuthenticatorMetrics;
@@ -179,7 +221,7 @@ export class GuestTokenManager implements Closable {
 }
 
 /** Looks up a guest's profile, sends it on as attributes, and reports to analytics and audit. */
-export class GuestContextEnricher implements Closable {
+export class GuestContextEnricher implements Closable, DeadLetterOffice {
   /**
    * @param crmBaseUrl see {@link AuthenticatorConfig.crmBaseUrl}
    * @param analyticsWebhookUrl see {@link AuthenticatorConfig.analyticsWebhookUrl}
@@ -194,13 +236,16 @@ export class GuestContextEnricher implements Closable {
   );
   /**
    * Resolves with the analytics event when it is in the outbox. A failing CRM, PUT or webhook does not make it reject.
-   * @throws ClosedError
+   * @throws ClosedError; StoreUnavailableError when the outbox is full or its file cannot be written
    */
   enrichAndSync(
     guestData: GuestAuthResponse,
     requestPayload: GuestRequest,
     options?: CallOptions,
   ): Promise<AnalyticsPayload>;
+  deadLetters(): Promise<DeadLetter[]>;
+  redeliver(ids?: Iterable<string>): Promise<number>;
+  discardDeadLetters(ids?: Iterable<string>): Promise<number>;
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

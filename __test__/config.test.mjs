@@ -103,6 +103,13 @@ const fields = {
     ['guests', '//evil.example/x', '/\\evil.example', 'https://evil.example/', '/x#fragment'],
   ]),
   ...nested('outbox', ['lingerMs'], () => [notWhole, [-1, 0.5, 86_400_001]]),
+  ...nested('outbox', ['path'], () => [notText, ['a\0b']]),
+  // Well-formed, they are refused for the missing path.
+  ...nested('outbox', ['maxAgeMs', 'maxEvents', 'maxBytes'], () => [
+    [...notWhole, 'zero'],
+    [-1, 0.5, 1e18, 5],
+  ]),
+  ...nested('outbox', ['retryDelaysMs'], () => [without(), [[], [0], [1.5], ['5'], Array(101).fill(5), [5]]]),
 };
 
 function nested(parent, names, make) {

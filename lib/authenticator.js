@@ -3,6 +3,7 @@
 const { auditSink } = require('./audit');
 const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
+const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters');
 const { classes, translate } = require('./errors');
 const { linger } = require('./linger');
 const { native } = require('./native');
@@ -98,6 +99,18 @@ class GuestAuthenticator {
 
   async flush() {
     await call((number) => this.#core.flush(number));
+  }
+
+  async deadLetters() {
+    return deadLettersOf(this.#core);
+  }
+
+  async redeliver(ids) {
+    return redeliverOf(this.#core, ids);
+  }
+
+  async discardDeadLetters(ids) {
+    return discardOf(this.#core, ids);
   }
 
   async close(options) {

@@ -5,6 +5,7 @@
 const { auditSink } = require('./audit');
 const { Refusal, addTokenSource, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
+const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters');
 const { classes, translate } = require('./errors');
 const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
 const { linger } = require('./linger');
@@ -118,6 +119,18 @@ class GuestContextEnricher {
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     return analytics;
+  }
+
+  async deadLetters() {
+    return deadLettersOf(this.#core);
+  }
+
+  async redeliver(ids) {
+    return redeliverOf(this.#core, ids);
+  }
+
+  async discardDeadLetters(ids) {
+    return discardOf(this.#core, ids);
   }
 
   async close(options) {

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{News, Outbox};
+use crate::analytics::{News, Outbox, Tell};
 use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Reports, Traffic};
@@ -86,11 +86,11 @@ pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
 }
 
 impl Authenticator {
-    /// Nothing is sent before the first call. `tell` hears of the outbox.
-    #[must_use]
-    pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
+    /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
+    /// within a Tokio runtime, and fails when its file cannot be had. `tell` hears of the outbox and of a shared store.
+    pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Result<Self, Error> {
         let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
-        let tell = Arc::new(tell);
+        let tell: Tell = Arc::new(tell);
         let shared = store.map(|settings| Shared::new(settings, &credentials.client_secret));
         let sessions = {
             let tell = Arc::clone(&tell);
@@ -106,14 +106,18 @@ impl Authenticator {
             verifier: TokenVerifier::new(&api.signing_key),
             timeout: api.timeout,
         });
+        let outbox = reports
+            .webhook
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, tell))
+            .transpose()?;
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
             api: Some(Arc::clone(&api)),
-            outbox: reports.webhook.map(|webhook| Outbox::new(Arc::clone(&sender), webhook, move |news| tell(news))),
+            outbox,
             auditor: reports.auditor,
             failed_updates: AtomicU64::new(0),
         };
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
             rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone(), shared),
             sessions,
@@ -127,7 +131,7 @@ impl Authenticator {
             failures: Failures::default(),
             oauth,
             api,
-        }))
+        })))
     }
 
     /// Authenticates a guest. Dropping the future ends the call: its request is cancelled and its reservation released.
@@ -245,7 +249,7 @@ impl Authenticator {
         entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
     }
 
-    /// Waits until every analytics event has been delivered or given up.
+    /// Waits until every analytics event has been delivered or given up; with an outbox on disk, until none is due.
     pub async fn flush(&self) {
         if let Some(outbox) = &self.0.enricher.outbox {
             outbox.flush().await;
@@ -262,10 +266,25 @@ impl Authenticator {
         }
     }
 
-    /// Analytics events that wait.
+    /// Analytics events that the end of the process would lose.
     #[must_use]
     pub fn undelivered(&self) -> usize {
-        self.0.enricher.outbox.as_ref().map_or(0, Outbox::pending)
+        self.0.enricher.outbox.as_ref().map_or(0, Outbox::at_stake)
+    }
+
+    /// Events that were given up, as a JSON array. Needs an outbox on disk, as do the next two.
+    pub async fn dead_letters(&self) -> Result<String, Error> {
+        self.0.enricher.outbox()?.dead_letters().await
+    }
+
+    /// Sends dead letters again, all or those with these ids; returns how many.
+    pub async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.0.enricher.outbox()?.redeliver(ids).await
+    }
+
+    /// Throws dead letters away, all or those with these ids; returns how many.
+    pub async fn discard_dead_letters(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.0.enricher.outbox()?.discard(ids).await
     }
 
     /// Counters since the start, and the present load.
@@ -274,7 +293,6 @@ impl Authenticator {
         let inner = &self.0;
         let (in_flight, paced) = inner.api.sender.pacing.load();
         let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
-        let (delivered, failed) = inner.enricher.outbox.as_ref().map_or((0, 0), Outbox::settled);
         Metrics {
             authenticated: inner.authenticated.load(Ordering::Relaxed),
             failed: inner.failures.by_code(),
@@ -288,7 +306,7 @@ impl Authenticator {
             store: inner.sessions.metrics(),
             in_flight,
             queued: inner.lifecycle.running().saturating_sub(admitted) + paced,
-            analytics: crate::metrics::Deliveries { pending: self.undelivered(), delivered, failed },
+            analytics: inner.enricher.outbox.as_ref().map(Outbox::deliveries).unwrap_or_default(),
         }
     }
 }
@@ -303,6 +321,7 @@ impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
         let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
+        let place = self.enricher.admit(&trip).await?;
 
         let (guest, profile) = self.admitted(request, &session, &trip).await?;
         session.belongs_to(&guest);
@@ -310,10 +329,10 @@ impl Inner {
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
         let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
 
-        session.keep(guest.expires_in).await;
-        self.authenticated.fetch_add(1, Ordering::Relaxed);
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
-        let facts = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
+        let reporting = self.enricher.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline);
+        let (facts, ()) = join(reporting, session.keep(guest.expires_in)).await;
+        self.authenticated.fetch_add(1, Ordering::Relaxed);
         Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::analytics::{Event, Outbox};
+use crate::analytics::{Event, Outbox, Place, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::crm::{Crm, Profile};
 use crate::error::{Code, Error};
@@ -55,6 +55,7 @@ impl Enricher {
         started: Instant,
     ) -> Result<String, Error> {
         let trip = Trip::new(total);
+        let place = self.admit(&trip).await?;
         let read = |json| {
             Members::parse(json).ok_or_else(|| Error::new(Code::Internal, "A guest and a request must be objects"))
         };
@@ -73,10 +74,25 @@ impl Enricher {
             channel_id: &channel_id,
             request_id: None,
         };
-        let facts = self.report(&whom, profile.as_ref(), enrichment, started);
+        let facts = self.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline).await;
         let (analytics, audit) =
             (whom.event(&facts), self.auditor.success(whom.subject(), whom.guest_id, &facts, whom.request_id));
         Ok(format!("{{\"analytics\":{analytics},\"audit\":{audit}}}"))
+    }
+
+    /// The outbox, for its dead letters.
+    pub(crate) fn outbox(&self) -> Result<&Outbox, Error> {
+        self.outbox.as_ref().ok_or_else(no_dead_letters)
+    }
+
+    /// Room for the event that a call will bring; without it, nothing is sent.
+    pub(crate) async fn admit(&self, trip: &Trip) -> Result<Option<Place>, Error> {
+        let Some(outbox) = &self.outbox else { return Ok(None) };
+        let Ok(admission) = tokio::time::timeout_at(trip.deadline, outbox.admit()).await else {
+            return Err(Error::new(Code::StoreUnavailable, "The outbox is still being read; nothing was sent")
+                .with_retryable(true));
+        };
+        admission.map(Some)
     }
 
     /// Writes the profile's fields to the guest. A failure is counted and told, never thrown: the guest exists.
@@ -96,13 +112,15 @@ impl Enricher {
         Enrichment::Failed
     }
 
-    /// Posts the event.
-    pub(crate) fn report(
+    /// Posts the event. With an outbox on disk, it is safe when this returns, but not beyond `until`.
+    pub(crate) async fn report(
         &self,
         whom: &Authenticated<'_>,
         profile: Option<&Profile>,
         enrichment: Enrichment,
         started: Instant,
+        place: Option<Place>,
+        until: Instant,
     ) -> Facts {
         let tier = profile.and_then(|profile| RawValue::from_string(profile.tier()).ok());
         let facts = Facts {
@@ -112,8 +130,8 @@ impl Enricher {
             crm_tier: tier.unwrap_or_else(|| RawValue::NULL.to_owned()),
             enrichment,
         };
-        if let Some(outbox) = &self.outbox {
-            outbox.post(whom.event(&facts));
+        if let (Some(outbox), Some(place)) = (&self.outbox, place) {
+            outbox.post(place, whom.guest_id, whom.event(&facts), until).await;
         }
         facts
     }

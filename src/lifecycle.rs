@@ -60,7 +60,7 @@ impl Lifecycle {
             let ended = async {
                 own.drained().await;
                 if let Some(outbox) = &own.outbox {
-                    outbox.flush().await;
+                    outbox.finish().await;
                 }
             };
             // Without a limit, the calls' own deadlines and the outbox's last attempt end it.
@@ -68,7 +68,7 @@ impl Lifecycle {
                 own.cancel();
                 own.drained().await;
                 if let Some(outbox) = &own.outbox {
-                    outbox.abandon();
+                    outbox.abandon().await;
                 }
             }
             own.sender.release();

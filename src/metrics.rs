@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
+pub use crate::analytics::Deliveries;
 use crate::error::Code;
 use crate::sessions::shared::StoreMetrics;
 use crate::sync::lock;
@@ -40,17 +41,6 @@ pub struct Metrics {
     pub queued: usize,
     /// Analytics events.
     pub analytics: Deliveries,
-}
-
-/// Analytics events by what became of them.
-#[derive(Debug, Clone, Serialize)]
-pub struct Deliveries {
-    /// Not yet delivered or given up.
-    pub pending: usize,
-    /// Delivered.
-    pub delivered: u64,
-    /// Given up.
-    pub failed: u64,
 }
 
 /// Failed calls by code. Failures are rare enough for a lock.

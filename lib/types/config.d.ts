@@ -28,7 +28,7 @@ export interface CloseOptions {
    * Milliseconds to wait for running calls and for analytics events that are not delivered yet; what is left then is
    * cancelled, and the undelivered events are reported through `process.emitWarning`. Rule: 0 or more.
    * Default: no limit. Calls end by their own deadline (`timeouts.totalMs`), and an event is delivered or given up within
-   * about a minute.
+   * about a minute. With an outbox on disk, `close()` waits for the deliveries under way alone: what waits stays on disk.
    */
   timeoutMs?: number | undefined;
 }
@@ -157,13 +157,38 @@ export interface RedisTlsOptions {
   key?: string | undefined;
 }
 
-/** How analytics events wait for their delivery. */
+/**
+ * How analytics events wait for their delivery. All fields but `lingerMs` are for events on disk and need `path`; see
+ * docs/durability.md.
+ */
 export interface OutboxOptions {
   /**
    * File that keeps undelivered events. With it an event is on disk before `authenticateGuest` resolves and survives a
-   * crash of the process. Default: none, events wait in memory.
+   * crash of the process. Rule: in a directory that exists; one file serves one instance. Needs `analyticsWebhookUrl`:
+   * without it nothing is sent, and the file is not opened. Default: none, events wait in memory.
    */
   path?: string | undefined;
+  /**
+   * Waits in milliseconds before the second and later attempts, each spread by a fifth; the last is repeated. 429 and 503
+   * with `Retry-After` wait for that instead. Rule: 1 to 100 whole numbers from 1 to a day.
+   * Default 5 s, 30 s, 2 min, 10 min, 30 min, 1 h.
+   */
+  retryDelaysMs?: readonly number[] | undefined;
+  /**
+   * All waits of an event together, in milliseconds; an event that would wait longer becomes a dead letter. Time in which
+   * no process runs does not count. Rule: a whole number from 1 to 30 days. Default 86400000, a day.
+   */
+  maxAgeMs?: number | undefined;
+  /**
+   * Events that the file holds, waiting ones and dead letters together. When it is full, calls fail with
+   * `StoreUnavailableError` before anything is sent. Rule: a whole number from 1 to 100000000. Default 1000000.
+   */
+  maxEvents?: number | undefined;
+  /**
+   * Bytes of these events, with the same effect; most take about 400. The file itself takes two to three times as much.
+   * Rule: a whole number from 1 MiB to 1 TiB. Default 1073741824, 1 GiB.
+   */
+  maxBytes?: number | undefined;
   /**
    * Longest time in milliseconds that waiting events in memory keep the process alive after the last call.
    * Default 10000.

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
+use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
@@ -38,7 +39,10 @@ impl NativeAuthenticator {
         let config = Config::from_json(&config).map_err(|error| thrown(&error))?;
         let bridge = Arc::clone(bridge.shared());
         let environment = config.environment.clone();
-        Ok(Self { core: Authenticator::new(config, tell(&bridge)), environment, bridge })
+        // What waits on disk is on its way from here on.
+        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
+        let core = Authenticator::new(config, tell(&bridge)).map_err(|error| thrown(&error))?;
+        Ok(Self { core, environment, bridge })
     }
 
     /// Returns nothing when the call has begun, or the failure of a payload that was refused. The fields are those of
@@ -141,7 +145,28 @@ impl NativeAuthenticator {
         self.run(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) })
     }
 
-    /// Resolves when no analytics event waits.
+    /// Resolves with the dead letters as a JSON array.
+    #[napi(catch_unwind)]
+    pub fn dead_letters(&self, call: u32) -> napi::Result<()> {
+        let core = self.core.clone();
+        self.run(call, false, async move { core.dead_letters().await })
+    }
+
+    /// Sends dead letters again, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn redeliver(&self, call: u32, ids: Option<Vec<String>>) -> napi::Result<()> {
+        let core = self.core.clone();
+        self.run(call, false, async move { core.redeliver(ids).await.map(|count| count.to_string()) })
+    }
+
+    /// Throws dead letters away, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) -> napi::Result<()> {
+        let core = self.core.clone();
+        self.run(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) })
+    }
+
+    /// Resolves when no analytics event waits; with an outbox on disk, when none is due.
     #[napi(catch_unwind)]
     pub fn flush(&self, call: u32) -> napi::Result<()> {
         let core = self.core.clone();
@@ -210,6 +235,9 @@ pub(super) fn tell(bridge: &Arc<Shared>) -> impl Fn(News) + Send + Sync + 'stati
     move |news| match news {
         News::Idle => bridge.idle(),
         News::Undelivered(text) => bridge.warn(format!("ANALYTICS_UNDELIVERED {text}")),
+        News::DeadLetter(text) => bridge.warn(format!("ANALYTICS_DEAD_LETTER {text}")),
+        News::SetAside(text) => bridge.warn(format!("OUTBOX_SET_ASIDE {text}")),
+        News::Unwritable(text) => bridge.warn(format!("OUTBOX_UNWRITABLE {text}")),
         News::Store(text) => bridge.warn(format!("SESSION_STORE {text}")),
     }
 }

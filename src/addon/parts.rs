@@ -7,11 +7,13 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
+use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::authenticator::tell;
 use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
 use super::payload::{self, Found, Oddities};
+use super::runtime::runtime;
 use super::thrown;
 use crate::analytics::Outbox;
 use crate::authenticator::sender;
@@ -180,10 +182,16 @@ impl NativeEnricher {
             )));
         }
         let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic));
+        let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
+        let outbox = reports
+            .webhook
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(tell(&bridge))))
+            .transpose()
+            .map_err(|error| thrown(&error))?;
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
             api: api.zip(source).map(|(api, source)| guest_api(api, Arc::clone(&sender), &bridge, source)),
-            outbox: reports.webhook.map(|webhook| Outbox::new(Arc::clone(&sender), webhook, tell(&bridge))),
+            outbox,
             auditor: reports.auditor,
             failed_updates: AtomicU64::new(0),
         };
@@ -201,6 +209,29 @@ impl NativeEnricher {
         })
     }
 
+    /// Resolves with the dead letters as a JSON array.
+    #[napi(catch_unwind)]
+    pub fn dead_letters(&self, call: u32) -> napi::Result<()> {
+        let enricher = Arc::clone(&self.enricher);
+        run(&self.bridge, call, false, async move { enricher.outbox()?.dead_letters().await })
+    }
+
+    /// Sends dead letters again, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn redeliver(&self, call: u32, ids: Option<Vec<String>>) -> napi::Result<()> {
+        let enricher = Arc::clone(&self.enricher);
+        let work = async move { enricher.outbox()?.redeliver(ids).await.map(|count| count.to_string()) };
+        run(&self.bridge, call, false, work)
+    }
+
+    /// Throws dead letters away, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) -> napi::Result<()> {
+        let enricher = Arc::clone(&self.enricher);
+        let work = async move { enricher.outbox()?.discard(ids).await.map(|count| count.to_string()) };
+        run(&self.bridge, call, false, work)
+    }
+
     /// Refuses new calls; resolves when the running ones and the deliveries have ended or been given up.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) -> napi::Result<()> {
@@ -210,7 +241,7 @@ impl NativeEnricher {
     /// Analytics events that wait.
     #[napi(catch_unwind)]
     pub fn undelivered(&self) -> u32 {
-        self.enricher.outbox.as_ref().map_or(0, Outbox::pending) as u32
+        self.enricher.outbox.as_ref().map_or(0, Outbox::at_stake) as u32
     }
 }
 

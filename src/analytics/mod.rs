@@ -1,9 +1,177 @@
-//! The analytics event, the outbox that delivers it, and its signature.
+//! The analytics event, its signature, and the outbox that delivers it: from [`memory`], or from [`disk`], where it
+//! survives a crash.
 
+mod attempt;
+mod disk;
 mod event;
-pub(crate) mod outbox;
+mod memory;
 mod signer;
 
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+pub use attempt::Webhook;
+pub use disk::{DiskOutbox, Retry};
+pub(crate) use disk::{MAX_AGE, RETRY_DELAYS};
 pub(crate) use event::Event;
-pub(crate) use outbox::{News, Outbox};
 pub use signer::Signer;
+
+use crate::error::Error;
+use crate::net::retry::Sender;
+use attempt::Messenger;
+
+/// What the owner of an instance is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Nothing waits in memory any more.
+    Idle,
+    /// An event was given up; the text says which and why.
+    Undelivered(String),
+    /// Events were put among the dead letters.
+    DeadLetter(String),
+    /// The file was damaged and has another name now.
+    SetAside(String),
+    /// The file cannot be written.
+    Unwritable(String),
+    /// The shared session store is away, or back.
+    Store(String),
+}
+
+/// Tells the owner of an outbox.
+pub(crate) type Tell = Arc<dyn Fn(News) + Send + Sync>;
+
+/// Analytics events by what became of them.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deliveries {
+    /// Not yet delivered or given up.
+    pub pending: usize,
+    /// Delivered.
+    pub delivered: u64,
+    /// Given up; with an outbox on disk, most of them are dead letters.
+    pub failed: u64,
+    /// Dead letters now; with an outbox on disk alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_lettered: Option<usize>,
+    /// Bytes of the events that wait or are dead letters; with an outbox on disk alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
+}
+
+/// Delivers events in the background. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct Outbox(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Memory(memory::Outbox),
+    Disk(disk::Outbox),
+}
+
+/// Room for one event, given back when it is dropped.
+pub(crate) struct Place(Option<disk::Place>);
+
+impl Outbox {
+    /// With `disk`, must be called within a Tokio runtime: what waits there is on its way at once.
+    pub(crate) fn open(
+        sender: Arc<Sender>,
+        webhook: Webhook,
+        disk: Option<DiskOutbox>,
+        tell: Tell,
+    ) -> Result<Self, Error> {
+        let messenger = Messenger::new(sender, webhook);
+        Ok(Self(match disk {
+            None => Kind::Memory(memory::Outbox::new(messenger, tell)),
+            Some(settings) => Kind::Disk(disk::Outbox::open(messenger, settings, tell)?),
+        }))
+    }
+
+    /// Room for an event, before there is one. Memory has room always, and drops what is too much.
+    pub(crate) async fn admit(&self) -> Result<Place, Error> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(Place(None)),
+            Kind::Disk(disk) => disk.admit().await.map(|place| Place(Some(place))),
+        }
+    }
+
+    /// Takes an event over. From memory it is on its way when this returns; on disk it is safe, or, when the disk has not
+    /// taken it by `until`, on its way from memory.
+    pub(crate) async fn post(&self, place: Place, guest_id: &str, body: String, until: Instant) {
+        match &self.0 {
+            Kind::Memory(memory) => memory.post(body),
+            Kind::Disk(disk) => disk.post(place.0, guest_id, body, until).await,
+        }
+    }
+
+    /// From memory: waits until every event has been delivered or given up. On disk: until none is due.
+    pub(crate) async fn flush(&self) {
+        match &self.0 {
+            Kind::Memory(memory) => memory.flush().await,
+            Kind::Disk(disk) => disk.flush().await,
+        }
+    }
+
+    /// The end, when no call runs any more: from memory as [`flush`](Self::flush), on disk as soon as the attempts under way
+    /// have ended and the file is free.
+    pub(crate) async fn finish(&self) {
+        match &self.0 {
+            Kind::Memory(memory) => memory.flush().await,
+            Kind::Disk(disk) => disk.finish().await,
+        }
+    }
+
+    /// The end, now: attempts under way are cancelled. What waits in memory is given up, what is on disk stays there.
+    pub(crate) async fn abandon(&self) {
+        match &self.0 {
+            Kind::Memory(memory) => memory.abandon(),
+            Kind::Disk(disk) => disk.abandon().await,
+        }
+    }
+
+    /// Events that the end of the process would lose.
+    pub(crate) fn at_stake(&self) -> usize {
+        match &self.0 {
+            Kind::Memory(memory) => memory.pending(),
+            Kind::Disk(disk) => disk.unsaved(),
+        }
+    }
+
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        match &self.0 {
+            Kind::Memory(memory) => {
+                let (delivered, failed) = memory.settled();
+                Deliveries { pending: memory.pending(), delivered, failed, ..Deliveries::default() }
+            }
+            Kind::Disk(disk) => disk.deliveries(),
+        }
+    }
+
+    /// The dead letters as a JSON array.
+    pub(crate) async fn dead_letters(&self) -> Result<String, Error> {
+        self.disk()?.dead_letters().await
+    }
+
+    /// Sends dead letters again, all or those with these ids; returns how many.
+    pub(crate) async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.disk()?.redeliver(ids).await
+    }
+
+    /// Throws dead letters away, all or those with these ids; returns how many.
+    pub(crate) async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.disk()?.discard(ids).await
+    }
+
+    fn disk(&self) -> Result<&disk::Outbox, Error> {
+        match &self.0 {
+            Kind::Disk(disk) => Ok(disk),
+            Kind::Memory(_) => Err(no_dead_letters()),
+        }
+    }
+}
+
+/// Without a file, nothing is kept that was given up.
+pub(crate) fn no_dead_letters() -> Error {
+    Error::config("outbox.path", "is required for dead letters, together with analyticsWebhookUrl")
+}

@@ -1,6 +1,7 @@
 //! What a caller may set; checked once, then only valid values exist.
 
 mod fields;
+mod outbox;
 mod parts;
 mod store;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use crate::analytics::outbox::Webhook;
+pub use crate::analytics::{DiskOutbox, Webhook};
 use crate::audit::Auditor;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -71,6 +72,8 @@ pub struct Reports {
     pub crm: Option<(url::Url, Duration)>,
     /// The analytics webhook.
     pub webhook: Option<Webhook>,
+    /// Where events are kept until they are delivered; None → in memory.
+    pub outbox: Option<DiskOutbox>,
     /// Writes audit records.
     pub auditor: Auditor,
 }
@@ -84,7 +87,6 @@ impl Config {
         let environment = parts::environment(&fields)?;
         let traffic = parts::traffic(&fields)?;
         let credentials = parts::credentials(&fields, &environment, &traffic)?;
-        parts::not_yet(&fields)?;
         Ok(Self {
             api: parts::api(&fields, &environment)?,
             reports: parts::reports(&fields, Some(&credentials.client_secret))?,
@@ -105,7 +107,6 @@ pub fn oauth_from_json(json: &str) -> Result<(Credentials, Traffic, Option<redis
     let environment = parts::environment(&fields)?;
     let traffic = parts::traffic(&fields)?;
     let credentials = parts::credentials(&fields, &environment, &traffic)?;
-    parts::not_yet(&fields)?;
     Ok((credentials, traffic, store::store(&fields)?))
 }
 
@@ -125,7 +126,6 @@ pub fn enricher_from_json(json: &str) -> Result<(Option<Api>, Reports, Traffic),
         Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
         None => None,
     };
-    parts::not_yet(&fields)?;
     let secret = fields.secret("clientSecret")?;
     Ok((api, parts::reports(&fields, secret.as_ref())?, parts::traffic(&fields)?))
 }

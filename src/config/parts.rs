@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
-use super::{Api, Reports, Traffic, Webhook};
+use super::{Api, Reports, Traffic, Webhook, outbox};
 use crate::analytics::Signer;
 use crate::audit::{Auditor, EmailMode};
 use crate::config::fields::Fields;
@@ -48,7 +48,7 @@ const MAX_CONCURRENCY: u64 = 256;
 /// About 40 MB.
 pub(super) const MAX_SESSIONS: u64 = 1_000_000;
 
-const DAY_MS: u64 = 24 * 3600 * 1000;
+pub(super) const DAY_MS: u64 = 24 * 3600 * 1000;
 
 pub(super) fn environment(fields: &Fields<'_>) -> Result<Environment, Error> {
     let insecure = fields.flag("allowInsecureHttp", false)?;
@@ -148,19 +148,8 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
         ),
         _ => return Err(Error::config("auditEmail", "must be 'masked', 'hashed' or 'full'")),
     };
-    Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, auditor: Auditor(email) })
-}
-
-/// Options of the contract that this version does not have are refused, not ignored.
-pub(super) fn not_yet(fields: &Fields<'_>) -> Result<(), Error> {
-    if let Some(outbox) = fields.inner("outbox", &["path", "lingerMs"])? {
-        if outbox.get("path").is_some() {
-            return Err(Error::config("outbox.path", "is not supported by this version: events are kept in memory"));
-        }
-        // Read by the JavaScript side, which keeps the process alive; checked here like every other field.
-        outbox.whole("lingerMs", 0, 0, DAY_MS)?;
-    }
-    Ok(())
+    let outbox = outbox::read(fields)?;
+    Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, outbox, auditor: Auditor(email) })
 }
 
 const PATHS: [&str; 4] = ["token", "guests", "refresh", "channel"];

@@ -70,7 +70,8 @@ pub(super) fn store(fields: &Fields<'_>) -> Result<Option<Settings>, Error> {
 
 fn urls(redis: &Fields<'_>) -> Result<Vec<Url>, Error> {
     let rule = || {
-        let rule = "must be redis[s]://[user:password@]host[:port][/database], or an array of such for sentinel and cluster";
+        let rule =
+            "must be redis[s]://[user:password@]host[:port][/database], or an array of such for sentinel and cluster";
         Error::config(&redis.name("url"), rule)
     };
     let texts: Vec<&str> = match redis.get("url") {

@@ -62,7 +62,16 @@ fn every_bad_value_is_named_with_its_rule() {
         ("tokenSigningKey", json!(""), "tokenSigningKey must not be empty"),
         ("scope", json!([]), "scope must be a string"),
         ("outbox", json!({"lingerMs": -1}), "outbox.lingerMs must be a whole number"),
-        ("outbox", json!({"path": "/tmp/x"}), "outbox.path is not supported"),
+        ("outbox", json!({"path": 5}), "outbox.path must be a string"),
+        ("outbox", json!({"path": "a\u{0}b"}), "outbox.path must name a file"),
+        ("outbox", json!({"file": "x"}), "outbox.file is unknown"),
+        ("outbox", json!({"path": "x", "retryDelaysMs": []}), "outbox.retryDelaysMs must be an array of 1 to 100"),
+        ("outbox", json!({"path": "x", "retryDelaysMs": [5, 0]}), "outbox.retryDelaysMs must be an array"),
+        ("outbox", json!({"path": "x", "retryDelaysMs": 5}), "outbox.retryDelaysMs must be an array"),
+        ("outbox", json!({"path": "x", "maxAgeMs": 0}), "outbox.maxAgeMs must be a whole number from 1"),
+        ("outbox", json!({"path": "x", "maxEvents": 0}), "outbox.maxEvents must be a whole number from 1"),
+        ("outbox", json!({"path": "x", "maxBytes": 1000}), "outbox.maxBytes must be a whole number from 1048576"),
+        ("outbox", json!({"maxEvents": 5}), "outbox.maxEvents is for events on disk"),
         ("sessionStore", json!({}), "sessionStore.redis is required"),
         ("sessionStore", json!({"redis": {}}), "sessionStore.redis.url must be"),
     ];
@@ -90,6 +99,19 @@ fn a_gateway_may_have_a_path_prefix() {
 fn unknown_fields_at_the_top_are_ignored() {
     assert!(with("port", json!(8080)).is_ok());
     assert!(with("maxRetries", json!(3.0)).is_ok());
+}
+
+#[test]
+fn an_outbox_with_a_path_has_a_day_to_deliver() {
+    assert!(with("outbox", json!({"lingerMs": 5})).unwrap().reports.outbox.is_none());
+    let outbox = with("outbox", json!({"path": "events.outbox"})).unwrap().reports.outbox.unwrap();
+    let seconds: Vec<u64> = outbox.retry.delays.iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [5, 30, 120, 600, 1800, 3600]);
+    assert_eq!((outbox.retry.max_age.as_secs(), outbox.max_events, outbox.max_bytes), (86_400, 1_000_000, 1 << 30));
+    let own = json!({"path": "x", "retryDelaysMs": [1, 20], "maxAgeMs": 50, "maxEvents": 7, "maxBytes": 1_048_576});
+    let outbox = with("outbox", own).unwrap().reports.outbox.unwrap();
+    assert_eq!(outbox.retry.delays, [Duration::from_millis(1), Duration::from_millis(20)]);
+    assert_eq!((outbox.retry.max_age.as_millis(), outbox.max_events, outbox.max_bytes), (50, 7, 1 << 20));
 }
 
 #[test]

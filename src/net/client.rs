@@ -13,9 +13,8 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::time::Instant;
 use url::Url;
 
-use super::direct::Direct;
 use super::fault::Fault;
-use super::proxied::Proxied;
+use super::transport::Transport;
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -41,16 +40,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn uses_proxy(&self) -> bool {
-        // Where a system has proxy settings of its own, reqwest knows how to read them.
-        const SYSTEM_SETTINGS: bool = cfg!(any(target_os = "macos", target_os = "windows"));
-        const VARIABLES: [&str; 6] =
-            ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-        let in_environment =
-            || VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-        self.proxy.is_some() || SYSTEM_SETTINGS || in_environment()
-    }
-
     /// The given authorities and those that Node itself trusts besides the system's. Like Node, a file that cannot be
     /// read is passed over.
     pub(super) fn all_extra_roots(&self) -> Vec<CertificateDer<'static>> {
@@ -183,15 +172,8 @@ pub(crate) struct Http {
 enum State {
     /// Reading the system's certificates takes milliseconds, so the first exchange pays and not the constructor.
     NotBuilt,
-    Built(Result<Transport, Error>),
+    Built(Result<Arc<Transport>, Error>),
     Released,
-}
-
-/// Through a proxy, reqwest does what is needed; without one, its comforts cost ten microseconds a request.
-#[derive(Clone)]
-enum Transport {
-    Direct(Arc<Direct>),
-    Proxied(Proxied),
 }
 
 impl Http {
@@ -199,26 +181,22 @@ impl Http {
         Self { settings, transport: Mutex::new(State::NotBuilt) }
     }
 
-    fn transport(&self) -> Result<Transport, Fault> {
+    fn transport(&self) -> Result<Arc<Transport>, Fault> {
         let mut state = lock(&self.transport);
         if matches!(*state, State::NotBuilt) {
             *state = State::Built(self.build());
         }
         match &*state {
-            State::Built(Ok(transport)) => Ok(transport.clone()),
+            State::Built(Ok(transport)) => Ok(Arc::clone(transport)),
             State::Built(Err(error)) => Err(Fault::Setup(error.clone())),
             State::NotBuilt | State::Released => Err(Fault::Setup(Error::closed())),
         }
     }
 
-    fn build(&self) -> Result<Transport, Error> {
+    fn build(&self) -> Result<Arc<Transport>, Error> {
         // Fails when another provider is installed already, which then serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        if self.settings.uses_proxy() {
-            Proxied::new(&self.settings).map(Transport::Proxied)
-        } else {
-            Direct::new(&self.settings).map(Arc::new).map(Transport::Direct)
-        }
+        Transport::new(&self.settings).map(Arc::new)
     }
 
     /// Closes the connections; exchanges fail from now on.
@@ -231,13 +209,7 @@ impl Http {
         let host = host_of(&exchange.url);
         let started = Instant::now();
         let transport = self.transport()?;
-        let sent = async {
-            match &transport {
-                Transport::Direct(direct) => direct.send(exchange).await,
-                Transport::Proxied(proxied) => proxied.send(exchange).await,
-            }
-        };
-        match tokio::time::timeout_at(until, sent).await {
+        match tokio::time::timeout_at(until, transport.send(exchange)).await {
             Ok(result) => result.map_err(|fault| fault.at_host(host)),
             Err(_) => Err(Fault::TimedOut { host, after: started.elapsed() }),
         }

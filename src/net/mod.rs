@@ -1,7 +1,8 @@
 //! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and pacing.
 //!
 //! - [`client`]: one exchange, with its deadline and size limit
-//! - [`direct`], [`proxied`]: the two ways it goes
+//! - [`transport`]: the connections that it goes over
+//! - [`route`]: the way to a host, straight or through a proxy
 //! - [`classify`]: what its failure means
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
@@ -14,15 +15,15 @@ pub(crate) mod backoff;
 pub(crate) mod budget;
 mod classify;
 pub(crate) mod client;
-mod direct;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod pacing;
-mod proxied;
 mod rate;
 pub(crate) mod redact;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
+mod route;
+mod transport;
 
 pub use client::Settings;
 pub use retry::Policy;

@@ -58,8 +58,14 @@ enum State {
     /// Nobody has wanted it yet.
     Idle,
     /// An attempt runs or waits for its time.
-    Down { since: Instant, cause: String },
-    Up { link: Link, number: u64 },
+    Down {
+        since: Instant,
+        cause: String,
+    },
+    Up {
+        link: Link,
+        number: u64,
+    },
     Closed,
 }
 

@@ -135,8 +135,7 @@ impl Store for RedisSessions {
 
     fn extend(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
         let (name, ended) = (self.session(key), self.ended(key));
-        let command =
-            move |_| Command::script(&EXTEND).key(&name).key(&ended).arg(reservation(owner)).millis(life);
+        let command = move |_| Command::script(&EXTEND).key(&name).key(&ended).arg(reservation(owner)).millis(life);
         self.0.redis().run(until, command).boxed()
     }
 

@@ -1,8 +1,8 @@
 //! Sessions in a store that several processes share: who owns a reservation, how long it lives, and what happens while
 //! the store is away.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -35,13 +35,8 @@ pub(crate) trait Store: Send + Sync {
     fn commit(&self, kept: &Kept, until: Instant) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Frees the key if it is the owner's, reservation or session. `guest` is known all the same.
-    fn release(
-        &self,
-        key: Key,
-        owner: Owner,
-        guest: Option<Guest>,
-        until: Instant,
-    ) -> BoxFuture<'_, Result<(), Error>>;
+    fn release(&self, key: Key, owner: Owner, guest: Option<Guest>, until: Instant)
+    -> BoxFuture<'_, Result<(), Error>>;
 
     /// Frees the key, whoever holds it.
     fn invalidate(&self, key: Key, until: Instant) -> BoxFuture<'_, Result<(), Error>>;

@@ -67,6 +67,7 @@ pub(crate) fn authenticator(sandbox: &Sandbox, fields: Value) -> Authenticator {
     let (Value::Object(all), Value::Object(more)) = (&mut config, fields) else { unreachable!() };
     all.extend(more);
     Authenticator::new(Config::from_json(&config.to_string()).expect("a valid configuration"), |_| ())
+        .expect("an outbox, if any")
 }
 
 /// A request that has not been made yet.

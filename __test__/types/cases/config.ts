@@ -29,7 +29,7 @@ new GuestAuthenticator({
   maxSessions: 10,
   preflightChannel: true,
   sessionStore: { redis: { url: 'rediss://redis.example.com', keyPrefix: 'guests:', onUnavailable: 'local' } },
-  outbox: { path: './outbox.db', lingerMs: 0 },
+  outbox: { path: './o', lingerMs: 0, retryDelaysMs: [5], maxAgeMs: 9, maxEvents: 10, maxBytes: 2 ** 20 },
   auditEmail: 'hashed',
   analyticsSigningSecret: 'whsec_c2VjcmV0',
   proxy: 'http://proxy.example.com:3128',
@@ -55,6 +55,8 @@ new GuestAuthenticator({ ...required, maxRetry: 3 });
 new GuestAuthenticator({ ...required, maxRetries: '3' });
 // @ts-expect-error no such mode
 new GuestAuthenticator({ ...required, auditEmail: 'plain' });
+// @ts-expect-error a wait without a list
+new GuestAuthenticator({ ...required, outbox: { path: './o', retryDelaysMs: 5 } });
 // @ts-expect-error no such reaction
 new GuestAuthenticator({ ...required, sessionStore: { redis: { url: 'redis://r', onUnavailable: 'ignore' } } });
 new GuestAuthenticator({

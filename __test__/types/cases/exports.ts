@@ -8,6 +8,7 @@ import type {
   AuthenticatorConfig,
   AuthenticatorMetrics,
   CRMProfile,
+  DeadLetter,
   GuestAuthResponse,
   GuestContextEnricherOptions,
   GuestRequest,
@@ -64,6 +65,10 @@ expectTypeOf(authenticator.rotateRefreshToken).returns.resolves.toBeString();
 expectTypeOf(authenticator.getAccessToken).toExtend<() => Promise<string>>();
 expectTypeOf(authenticator.warmUp).returns.resolves.toBeVoid();
 expectTypeOf(authenticator.flush).toEqualTypeOf<() => Promise<void>>();
+expectTypeOf(authenticator.deadLetters).toEqualTypeOf<() => Promise<DeadLetter[]>>();
+expectTypeOf(authenticator.redeliver).toEqualTypeOf<(ids?: Iterable<string>) => Promise<number>>();
+expectTypeOf(authenticator.discardDeadLetters).toEqualTypeOf<(ids?: Iterable<string>) => Promise<number>>();
+expectTypeOf<DeadLetter['status']>().toEqualTypeOf<number | undefined>();
 expectTypeOf(authenticator.close).parameter(0).toEqualTypeOf<{ timeoutMs?: number | undefined } | undefined>();
 expectTypeOf(authenticator.metrics).toEqualTypeOf<() => AuthenticatorMetrics>();
 expectTypeOf<AuthenticatorMetrics['failed'][string]>().toExtend<number | undefined>();
@@ -71,6 +76,8 @@ expectTypeOf<AuthenticatorMetrics['analytics']>().toEqualTypeOf<{
   readonly pending: number;
   readonly delivered: number;
   readonly failed: number;
+  readonly deadLettered?: number;
+  readonly storedBytes?: number;
 }>();
 
 export async function disposes(config: AuthenticatorConfig, oauthConfig: OAuthConfig): Promise<void> {

@@ -10,8 +10,7 @@ use serde_json::json;
 async fn one_process_fetches_the_access_token_for_all() {
     let Some(pair) = Pair::set(json!({})).await else { return };
     pair.sandbox.fault(Fault::on(Route::Token).delay_ms(200));
-    let processes: Vec<_> =
-        (0..6).map(|_| authenticator(&pair.sandbox, pair.server.store(json!({})))).collect();
+    let processes: Vec<_> = (0..6).map(|_| authenticator(&pair.sandbox, pair.server.store(json!({})))).collect();
     let requests = guests(60);
     let calls = requests.iter().enumerate().map(|(i, request)| authenticate(&processes[i % 6], request));
     for outcome in futures_util::future::join_all(calls).await {

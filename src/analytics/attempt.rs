@@ -1,0 +1,110 @@
+//! One attempt to deliver an event, and what its failure means.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Signer;
+use crate::net::client::{Call, Exchange, host_of};
+use crate::net::fault::{Failure, Fault};
+use crate::net::retry::Sender;
+use crate::net::retry_after;
+
+/// Requests under way at once: as many as guest calls by default.
+pub(super) const MOST_AT_ONCE: usize = 256;
+
+/// Waits are spread by a fifth, so that events that failed together do not come back together.
+const SPREAD: f64 = 0.2;
+
+/// Where events go.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The analytics webhook.
+    pub url: Url,
+    /// Limit for one exchange.
+    pub timeout: Duration,
+    /// Signs the bodies, if configured.
+    pub signer: Option<Signer>,
+}
+
+/// Sends events to a webhook, a bounded number at a time.
+pub(super) struct Messenger {
+    sender: Arc<Sender>,
+    webhook: Webhook,
+    turns: Semaphore,
+}
+
+impl Messenger {
+    pub(super) fn new(sender: Arc<Sender>, webhook: Webhook) -> Self {
+        Self { sender, webhook, turns: Semaphore::new(MOST_AT_ONCE) }
+    }
+
+    /// Sends an event once, when its turn has come.
+    pub(super) async fn send(&self, id: &str, body: &Bytes) -> Result<(), Failure> {
+        // Never closed, so there is always a turn to be had.
+        let _turn = self.turns.acquire().await;
+        let until = Instant::now() + self.webhook.timeout;
+        self.sender.once(Call::Webhook, self.exchange(id, body), until).await.map(drop)
+    }
+
+    /// For messages.
+    pub(super) fn host(&self) -> String {
+        host_of(&self.webhook.url)
+    }
+
+    fn exchange(&self, id: &str, body: &Bytes) -> Exchange {
+        let seconds =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+        let mut exchange = Exchange::new(Method::POST, self.webhook.url.clone()).json(body.clone());
+        let signature = self.webhook.signer.as_ref().map(|signer| signer.sign(id, &seconds, body));
+        let headers = [
+            ("webhook-id", Some(id.to_owned())),
+            ("webhook-timestamp", Some(seconds)),
+            ("webhook-signature", signature),
+        ];
+        for (name, value) in headers {
+            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
+                exchange = exchange.header(name, value);
+            }
+        }
+        exchange
+    }
+}
+
+/// The id of an event, the same on every attempt.
+pub(super) fn new_id() -> String {
+    format!("msg_{}", uuid::Uuid::new_v4().simple())
+}
+
+pub(super) fn spread(wait: Duration) -> Duration {
+    wait.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * fastrand::f64())
+}
+
+/// A refusal is final, except for "too slow", "too early" and "too many"; everything else may pass.
+pub(super) fn may_pass(failure: &Failure) -> bool {
+    failure.status().is_none_or(|status| status >= 500 || matches!(status, 408 | 425 | 429))
+}
+
+/// The wait that the webhook asks for.
+pub(super) fn asked_wait(failure: &Failure) -> Option<Duration> {
+    match &failure.fault {
+        Fault::Status(answer) => retry_after::parse(&answer.headers),
+        _ => None,
+    }
+}
+
+pub(super) fn reason(failure: &Failure) -> String {
+    match &failure.fault {
+        Fault::Status(answer) => format!("status {}", answer.status),
+        Fault::Unreached { cause, .. } | Fault::Broken { cause, .. } => cause.clone(),
+        Fault::TimedOut { after, .. } => format!("no answer within {} ms", after.as_millis()),
+        Fault::TooLarge { .. } => "the answer was too large".to_owned(),
+        Fault::Paused { .. } => "paused".to_owned(),
+        Fault::Setup(error) => error.details().message.clone(),
+    }
+}

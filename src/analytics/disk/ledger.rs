@@ -1,0 +1,257 @@
+//! What an outbox knows of its file without looking: what waits, how much room there is, and whether it can be written.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::record::Record;
+use super::schedule::{Schedule, Sequence};
+use super::store::{Change, Changes, Sizes};
+use crate::error::{Code, Error};
+
+/// What an event is taken to need, in bytes, before it is there. Most need half of it.
+const NOMINAL_SIZE: usize = 1024;
+
+/// New events whose first attempt need not read the file, about 1 MB of memory.
+const MOST_FRESH: usize = 1024;
+
+/// How much the file may hold, waiting events and dead letters together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) events: usize,
+    pub(super) bytes: u64,
+}
+
+/// How far the outbox has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Phase {
+    /// The file is being read.
+    #[default]
+    Loading,
+    Open,
+    /// No attempt is begun any more.
+    Finishing,
+    /// Attempts under way are cancelled, too.
+    Abandoning,
+    /// The file is free.
+    Closed,
+}
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) phase: Phase,
+    pub(super) schedule: Schedule,
+    /// New events that are still in memory.
+    pub(super) fresh: HashMap<Sequence, Record>,
+    /// Dead letters with their bytes.
+    dead: HashMap<Sequence, usize>,
+    dead_bytes: u64,
+    /// Calls under way that will bring an event.
+    reserved: usize,
+    /// Why the file cannot be written.
+    pub(super) trouble: Option<String>,
+    /// Events that are in memory alone, because of that.
+    pub(super) unsaved: usize,
+    /// Nothing is under way and nothing is due.
+    pub(super) is_quiet: bool,
+    pub(super) delivered: u64,
+    pub(super) failed: u64,
+    hasher: RandomState,
+}
+
+impl Ledger {
+    /// Reserves room for an event. `None` while the file is being read.
+    pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Error>> {
+        if let Some(trouble) = &self.trouble {
+            return Some(Err(unavailable(format!("The outbox cannot be written ({trouble}); nothing was sent"))));
+        }
+        if self.phase == Phase::Loading {
+            return None;
+        }
+        let (waiting, dead) = (self.schedule.len() + self.reserved, self.dead.len());
+        let bytes = self.stored_bytes() + (self.reserved * NOMINAL_SIZE) as u64;
+        let bound = if waiting + dead >= bounds.events {
+            "outbox.maxEvents"
+        } else if bytes >= bounds.bytes {
+            "outbox.maxBytes"
+        } else {
+            self.reserved += 1;
+            return Some(Ok(()));
+        };
+        Some(Err(unavailable(format!(
+            "The outbox is full ({bound}): {waiting} events wait and {dead} are dead letters; nothing was sent"
+        ))))
+    }
+
+    /// Gives reserved room back.
+    pub(super) fn release(&mut self) {
+        self.reserved -= 1;
+    }
+
+    /// Notes an event that was found in the file.
+    pub(super) fn found(&mut self, sequence: Sequence, record: &Record, size: usize, now: Instant, wait: Duration) {
+        let due = (record.attempts > 0).then(|| now + wait);
+        let guest = self.hasher.hash_one(&record.guest_id);
+        self.schedule.add(sequence, guest, size, due);
+    }
+
+    /// Makes an event that was under way a dead letter.
+    pub(super) fn bury(&mut self, sequence: Sequence) {
+        let size = self.schedule.remove(sequence);
+        self.buried(sequence, size);
+        self.failed += 1;
+    }
+
+    /// Notes the bytes of a dead letter.
+    pub(super) fn buried(&mut self, sequence: Sequence, size: usize) {
+        self.dead_bytes += size as u64;
+        self.dead_bytes -= self.dead.insert(sequence, size).unwrap_or_default() as u64;
+    }
+
+    /// Notes what a transaction has written. `added` are the events that were not there before.
+    pub(super) fn saved(&mut self, changes: Changes, sizes: &Sizes, added: &[Sequence]) {
+        let mut sizes = sizes.iter();
+        let mut added = added.iter().peekable();
+        for (sequence, change) in changes {
+            let is_new = added.next_if(|new| **new == sequence).is_some();
+            match change {
+                Change::Remove => {
+                    self.dead_bytes -= self.dead.remove(&sequence).unwrap_or_default() as u64;
+                }
+                Change::Put(record) => {
+                    let size = sizes.next().map_or(NOMINAL_SIZE, |(_, size)| *size);
+                    if is_new {
+                        self.add(sequence, record, size);
+                    } else {
+                        self.schedule.resize(sequence, size);
+                    }
+                }
+                Change::Bury(_) => {
+                    let size = sizes.next().map_or(NOMINAL_SIZE, |(_, size)| *size);
+                    self.buried(sequence, size);
+                }
+            }
+        }
+        self.unsaved = 0;
+    }
+
+    /// Notes new events that could not be written: they are delivered all the same.
+    pub(super) fn unsaved(&mut self, changes: &Changes, added: &[Sequence]) {
+        for sequence in added {
+            if let Some(Change::Put(record)) = changes.get(sequence) {
+                let guest = self.hasher.hash_one(&record.guest_id);
+                self.schedule.add(*sequence, guest, NOMINAL_SIZE, None);
+            }
+        }
+        self.is_quiet = false;
+        self.unsaved = changes.values().filter(|change| matches!(change, Change::Put(_))).count();
+    }
+
+    /// The file was replaced by an empty one.
+    pub(super) fn emptied(&mut self) {
+        self.dead.clear();
+        self.dead_bytes = 0;
+    }
+
+    pub(super) fn dead(&self) -> usize {
+        self.dead.len()
+    }
+
+    pub(super) fn stored_bytes(&self) -> u64 {
+        self.schedule.bytes() + self.dead_bytes
+    }
+
+    fn add(&mut self, sequence: Sequence, record: Record, size: usize) {
+        let guest = self.hasher.hash_one(&record.guest_id);
+        self.schedule.add(sequence, guest, size, None);
+        if self.fresh.len() < MOST_FRESH {
+            self.fresh.insert(sequence, record);
+        }
+        self.is_quiet = false;
+    }
+}
+
+pub(super) fn unavailable(message: impl Into<String>) -> Error {
+    Error::new(Code::StoreUnavailable, message).with_retryable(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(guest: &str) -> Record {
+        Record::new(guest, "{}".into()).unwrap()
+    }
+
+    fn open() -> Ledger {
+        Ledger { phase: Phase::Open, ..Ledger::default() }
+    }
+
+    fn save(ledger: &mut Ledger, sequence: Sequence, change: Change, size: usize) {
+        let added: &[Sequence] = if matches!(change, Change::Put(_)) { &[sequence] } else { &[] };
+        let sizes = if matches!(change, Change::Remove) { vec![] } else { vec![(sequence, size)] };
+        ledger.saved(Changes::from([(sequence, change)]), &sizes, added);
+    }
+
+    fn refusal(ledger: &mut Ledger, bounds: Bounds) -> String {
+        ledger.admit(bounds).unwrap().unwrap_err().details().message.clone()
+    }
+
+    #[test]
+    fn room_counts_what_waits_what_is_dead_and_what_will_come() {
+        let bounds = Bounds { events: 3, bytes: u64::MAX };
+        let mut ledger = open();
+        save(&mut ledger, 1, Change::Put(record("a")), 100);
+        save(&mut ledger, 2, Change::Bury(record("b")), 50);
+        assert_eq!((ledger.schedule.len(), ledger.dead(), ledger.stored_bytes()), (1, 1, 150));
+        ledger.admit(bounds).unwrap().unwrap();
+        assert_eq!(
+            refusal(&mut ledger, bounds),
+            "The outbox is full (outbox.maxEvents): 2 events wait and 1 are dead letters; nothing was sent"
+        );
+        ledger.release();
+        ledger.admit(bounds).unwrap().unwrap();
+        ledger.release();
+        save(&mut ledger, 2, Change::Remove, 0);
+        assert_eq!((ledger.dead(), ledger.stored_bytes()), (0, 100));
+    }
+
+    #[test]
+    fn bytes_are_a_bound_too() {
+        let bounds = Bounds { events: 100, bytes: 1500 };
+        let mut ledger = open();
+        save(&mut ledger, 1, Change::Put(record("a")), 400);
+        ledger.admit(bounds).unwrap().unwrap();
+        ledger.admit(bounds).unwrap().unwrap();
+        assert!(refusal(&mut ledger, bounds).starts_with("The outbox is full (outbox.maxBytes): 3 events wait"));
+    }
+
+    #[test]
+    fn nobody_is_admitted_before_it_is_known_what_is_there() {
+        assert!(Ledger::default().admit(Bounds { events: 1, bytes: 1 }).is_none());
+    }
+
+    #[test]
+    fn trouble_refuses_and_says_that_it_may_pass() {
+        let mut ledger = open();
+        ledger.trouble = Some("No space left on device".into());
+        let error = ledger.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::StoreUnavailable);
+        assert!(error.details().retryable && error.details().message.contains("No space left"), "{error}");
+    }
+
+    #[test]
+    fn a_new_event_is_kept_in_memory_for_its_first_attempt_only() {
+        let mut ledger = open();
+        save(&mut ledger, 1, Change::Put(record("a")), 100);
+        assert_eq!(ledger.fresh.len(), 1);
+        ledger.saved(Changes::from([(1, Change::Put(record("a")))]), &vec![(1, 120)], &[]);
+        assert_eq!((ledger.fresh.len(), ledger.schedule.len(), ledger.stored_bytes()), (1, 1, 120));
+        for sequence in 2..=MOST_FRESH as u64 + 10 {
+            save(&mut ledger, sequence, Change::Put(record("b")), 100);
+        }
+        assert_eq!(ledger.fresh.len(), MOST_FRESH);
+    }
+}

@@ -1,0 +1,240 @@
+//! An outbox whose events survive a crash.
+//!
+//! | room | what it does |
+//! | --- | --- |
+//! | [`mod@file`] | the file, locked for one owner |
+//! | [`store`], [`record`] | what is in it |
+//! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
+//! | [`ledger`], [`schedule`] | what is known without reading: room, and who is next |
+//! | [`delivery`], [`retry`] | attempts, and what follows a failed one |
+
+mod delivery;
+mod file;
+mod ledger;
+mod queue;
+mod record;
+mod retry;
+mod schedule;
+mod store;
+mod writer;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+pub use retry::Retry;
+pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
+
+use super::attempt::Messenger;
+use super::{Deliveries, Tell};
+use crate::error::{Code, Error};
+use crate::sync::lock;
+use file::Locked;
+use ledger::{Bounds, Ledger, Phase, unavailable};
+use queue::{Chosen, Question, Queue};
+use record::Record;
+use writer::Writer;
+
+/// Where events are kept, how many, and how long they are tried.
+#[derive(Debug, Clone)]
+pub struct DiskOutbox {
+    /// The file. Its directory must exist.
+    pub path: PathBuf,
+    /// When events are tried again.
+    pub retry: Retry,
+    /// Waiting events and dead letters that the file may hold.
+    pub max_events: usize,
+    /// Their bytes.
+    pub max_bytes: u64,
+}
+
+/// What the calls, the deliveries and the writer share.
+struct Shared {
+    messenger: Messenger,
+    retry: Retry,
+    bounds: Bounds,
+    tell: Tell,
+    queue: Queue,
+    ledger: Mutex<Ledger>,
+    /// When dead letters were last told of, and how many there were since.
+    told: Mutex<(Option<Instant>, u64)>,
+    /// The file has been read, or cannot be.
+    loaded: Notify,
+    /// For the deliveries: there may be something to do.
+    changed: Notify,
+    /// Nothing is under way and nothing is due.
+    quiet: Notify,
+    /// The file is free.
+    closed: Notify,
+}
+
+/// Events on their way, by way of a file. When the last clone goes, the deliveries end and the file is free.
+#[derive(Clone)]
+pub(super) struct Outbox(Arc<Owner>);
+
+struct Owner(Arc<Shared>);
+
+/// Room for one event.
+pub(super) struct Place(Arc<Shared>);
+
+impl Outbox {
+    /// Takes the file at once, and reads it on a thread of its own.
+    pub(super) fn open(messenger: Messenger, settings: DiskOutbox, tell: Tell) -> Result<Self, Error> {
+        let runtime = Handle::try_current().map_err(|error| {
+            Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string())
+        })?;
+        let file = Locked::open(&settings.path)?;
+        let shared = Arc::new(Shared {
+            messenger,
+            retry: settings.retry,
+            bounds: Bounds { events: settings.max_events, bytes: settings.max_bytes },
+            tell,
+            queue: Queue::default(),
+            ledger: Mutex::default(),
+            told: Mutex::default(),
+            loaded: Notify::new(),
+            changed: Notify::new(),
+            quiet: Notify::new(),
+            closed: Notify::new(),
+        });
+        Writer::start(Arc::clone(&shared), file)
+            .map_err(|error| unavailable("The outbox's thread could not be started").with_cause(error.to_string()))?;
+        runtime.spawn(delivery::run(Arc::clone(&shared)));
+        Ok(Self(Arc::new(Owner(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// Room for an event, or why there is none.
+    pub(super) async fn admit(&self) -> Result<Place, Error> {
+        let shared = self.shared();
+        loop {
+            let loaded = shared.loaded.notified();
+            let admission = lock(&shared.ledger).admit(shared.bounds);
+            match admission {
+                Some(outcome) => return outcome.map(|()| Place(Arc::clone(shared))),
+                None => loaded.await,
+            }
+        }
+    }
+
+    /// Takes an event over and waits until it is safe: on disk, or, when the disk does not take it, among those that are
+    /// delivered from memory. Not beyond `until`: the guest exists, whatever the disk does.
+    pub(super) async fn post(&self, place: Option<Place>, guest_id: &str, body: String, until: Instant) {
+        let Some(record) = Record::new(guest_id, body) else { return };
+        let saved = self.shared().queue.post(record);
+        // The error is one of the writer's, who has told of it.
+        let _ = tokio::time::timeout_at(until, saved).await;
+        drop(place);
+    }
+
+    /// Waits until no event is due and no attempt is under way.
+    pub(super) async fn flush(&self) {
+        let shared = self.shared();
+        loop {
+            let quiet = shared.quiet.notified();
+            {
+                let ledger = lock(&shared.ledger);
+                let is_stuck = ledger.phase == Phase::Loading && ledger.trouble.is_some();
+                if ledger.is_quiet || is_stuck || ledger.phase > Phase::Open {
+                    return;
+                }
+            }
+            quiet.await;
+        }
+    }
+
+    /// Begins no attempt any more; returns when those under way have ended and the file is free.
+    pub(super) async fn finish(&self) {
+        self.end(Phase::Finishing).await;
+    }
+
+    /// Cancels the attempts under way; returns when the file is free.
+    pub(super) async fn abandon(&self) {
+        self.end(Phase::Abandoning).await;
+    }
+
+    async fn end(&self, phase: Phase) {
+        let shared = self.shared();
+        shared.enter(phase);
+        loop {
+            let closed = shared.closed.notified();
+            if lock(&shared.ledger).phase == Phase::Closed {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    pub(super) fn unsaved(&self) -> usize {
+        lock(&self.shared().ledger).unsaved
+    }
+
+    pub(super) fn deliveries(&self) -> Deliveries {
+        let ledger = lock(&self.shared().ledger);
+        Deliveries {
+            pending: ledger.schedule.len(),
+            delivered: ledger.delivered,
+            failed: ledger.failed,
+            dead_lettered: Some(ledger.dead()),
+            stored_bytes: Some(ledger.stored_bytes()),
+        }
+    }
+
+    /// A JSON array.
+    pub(super) async fn dead_letters(&self) -> Result<String, Error> {
+        self.ask(Question::DeadLetters).await
+    }
+
+    pub(super) async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.ask(|answer| Question::Redeliver(chosen(ids), answer)).await
+    }
+
+    pub(super) async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+        self.ask(|answer| Question::Discard(chosen(ids), answer)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
+        match self.shared().queue.ask(question).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(unavailable("The outbox cannot be read or written at the moment")),
+            Err(_) => Err(Error::closed()),
+        }
+    }
+}
+
+fn chosen(ids: Option<Vec<String>>) -> Chosen {
+    ids.map(|ids| ids.into_iter().collect())
+}
+
+impl Shared {
+    /// Goes on to a later phase; there is no way back.
+    fn enter(&self, phase: Phase) {
+        let mut ledger = lock(&self.ledger);
+        ledger.phase = ledger.phase.max(phase);
+        drop(ledger);
+        self.changed.notify_one();
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Abandoning);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.0.ledger).release();
+    }
+}

@@ -1,0 +1,201 @@
+//! What waits for the writer: changes, and questions that only the owner of the store can answer.
+
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::record::Record;
+use super::schedule::Sequence;
+use super::store::{Change, Changes};
+use crate::sync::lock;
+
+/// How long a change may wait for company when nobody waits for it: a delivered event that is forgotten in a crash is only
+/// delivered again.
+const LAZY: Duration = Duration::from_millis(100);
+
+/// Which dead letters are meant; `None` for all.
+pub(super) type Chosen = Option<HashSet<String>>;
+
+/// Something to answer between two transactions. An answer is `None` when the store cannot be read.
+pub(super) enum Question {
+    /// An event that waits.
+    Load(Sequence, oneshot::Sender<Option<Loaded>>),
+    /// The dead letters as a JSON array.
+    DeadLetters(oneshot::Sender<Option<String>>),
+    /// Sends dead letters again; answers how many.
+    Redeliver(Chosen, oneshot::Sender<Option<usize>>),
+    /// Throws dead letters away; answers how many.
+    Discard(Chosen, oneshot::Sender<Option<usize>>),
+}
+
+/// An event that was asked for, or nothing where there is none in the file.
+pub(super) struct Loaded(pub(super) Option<Record>);
+
+/// All that has gathered.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) changes: Changes,
+    /// New events among the changes, each with the one who waits for it.
+    pub(super) posts: Vec<(Sequence, oneshot::Sender<()>)>,
+    pub(super) questions: Vec<Question>,
+    /// Nothing comes any more.
+    pub(super) is_last: bool,
+}
+
+/// Between many who post and the one who writes.
+#[derive(Default)]
+pub(super) struct Queue {
+    batch: Mutex<Gathering>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Gathering {
+    batch: Batch,
+    next: Sequence,
+    is_urgent: bool,
+    /// The writer has gone.
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Numbers begin here.
+    pub(super) fn begin(&self, next: Sequence) {
+        lock(&self.batch).next = next;
+    }
+
+    /// A number for an event.
+    pub(super) fn number(&self) -> Sequence {
+        let mut gathering = lock(&self.batch);
+        gathering.next += 1;
+        gathering.next
+    }
+
+    /// A new event; the receiver hears when it is safe, or hears its sender go when it could not be written.
+    pub(super) fn post(&self, record: Record) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.urge(|gathering| {
+            gathering.next += 1;
+            let sequence = gathering.next;
+            gathering.batch.changes.insert(sequence, Change::Put(record));
+            gathering.batch.posts.push((sequence, sender));
+        });
+        receiver
+    }
+
+    /// A change that nobody waits for.
+    pub(super) fn change(&self, sequence: Sequence, change: Change) {
+        let mut gathering = lock(&self.batch);
+        let was_empty = gathering.batch.changes.is_empty();
+        gathering.batch.changes.insert(sequence, change);
+        drop(gathering);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(super) fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.urge(|gathering| gathering.batch.questions.push(question(sender)));
+        receiver
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn end(&self) {
+        self.urge(|gathering| gathering.batch.is_last = true);
+    }
+
+    /// Nobody takes any more; whoever waits for an answer hears that there is none.
+    pub(super) fn close(&self) {
+        let mut gathering = lock(&self.batch);
+        gathering.is_closed = true;
+        gathering.batch = Batch::default();
+    }
+
+    fn urge(&self, put: impl FnOnce(&mut Gathering)) {
+        let mut gathering = lock(&self.batch);
+        if gathering.is_closed {
+            return;
+        }
+        put(&mut gathering);
+        let was_urgent = std::mem::replace(&mut gathering.is_urgent, true);
+        drop(gathering);
+        if !was_urgent {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits for work, at most `limit`, and takes all of it, and what follows within `gather`.
+    pub(super) fn take(&self, limit: Option<Duration>, gather: Duration) -> Batch {
+        let mut gathering = lock(&self.batch);
+        while !gathering.is_urgent {
+            let patience = if gathering.batch.changes.is_empty() { limit } else { Some(LAZY) };
+            let Some(patience) = patience else {
+                gathering = self.wake.wait(gathering).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let had_changes = !gathering.batch.changes.is_empty();
+            let (woken, outcome) = self.wake.wait_timeout(gathering, patience).unwrap_or_else(PoisonError::into_inner);
+            gathering = woken;
+            if outcome.timed_out() && (had_changes || limit.is_some()) {
+                break;
+            }
+        }
+        if !gather.is_zero() && !gathering.batch.is_last {
+            // Nobody wakes it: what is urgent is known to be.
+            (gathering, _) = self.wake.wait_timeout(gathering, gather).unwrap_or_else(PoisonError::into_inner);
+        }
+        gathering.is_urgent = false;
+        std::mem::take(&mut gathering.batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record::new("guest", "{}".into()).unwrap()
+    }
+
+    #[test]
+    fn everything_that_gathered_is_taken_at_once() {
+        let queue = Queue::default();
+        queue.begin(41);
+        let receivers: Vec<_> = (0..3).map(|_| queue.post(record())).collect();
+        queue.change(7, Change::Remove);
+        let batch = queue.take(None, Duration::ZERO);
+        assert_eq!(batch.changes.keys().copied().collect::<Vec<_>>(), [7, 42, 43, 44]);
+        assert_eq!(batch.posts.len(), receivers.len());
+        assert!(!batch.is_last && batch.questions.is_empty());
+    }
+
+    #[test]
+    fn an_event_that_is_delivered_before_it_is_written_is_not_written() {
+        let queue = Queue::default();
+        let _safe = queue.post(record());
+        queue.change(1, Change::Remove);
+        assert!(matches!(queue.take(None, Duration::ZERO).changes[&1], Change::Remove));
+    }
+
+    #[test]
+    fn a_change_that_nobody_waits_for_is_taken_all_the_same() {
+        let queue = Queue::default();
+        queue.change(1, Change::Remove);
+        assert_eq!(queue.take(None, Duration::ZERO).changes.len(), 1);
+    }
+
+    #[test]
+    fn the_last_batch_says_so() {
+        let queue = Queue::default();
+        queue.end();
+        assert!(queue.take(None, Duration::ZERO).is_last);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_limit() {
+        assert!(Queue::default().take(Some(Duration::from_millis(1)), Duration::ZERO).changes.is_empty());
+    }
+}

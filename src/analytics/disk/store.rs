@@ -1,0 +1,218 @@
+//! Events in redb: what waits in one table, dead letters in another.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, StorageError, TableDefinition,
+};
+
+use super::record::Record;
+use super::schedule::Sequence;
+
+const WAITING: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("waiting");
+const DEAD: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("dead");
+const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+
+/// Of the tables and their records. A change that older versions cannot read gets another number.
+const FORMAT: u64 = 1;
+
+/// Pages in memory, in bytes: events that wait are read once for each attempt, in no order that a cache could use.
+const CACHE: usize = 4 << 20;
+
+/// A file over this many bytes is made smaller when it is opened, if most of it is empty.
+const WORTH_COMPACTING: u64 = 64 << 20;
+const MOSTLY_EMPTY: u64 = 4;
+
+/// Why a store does not do what it should.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// What is in the file is not what was written.
+    Damaged(String),
+    /// The system refuses, or the file is a newer version's.
+    Refused(String),
+}
+
+/// What becomes of an event.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// It waits, or waits with another history.
+    Put(Record),
+    /// It is a dead letter.
+    Bury(Record),
+    /// It was delivered, or thrown away.
+    Remove,
+}
+
+pub(super) type Changes = BTreeMap<Sequence, Change>;
+
+/// How many bytes a record takes.
+pub(super) type Sizes = Vec<(Sequence, usize)>;
+
+pub(super) struct Store(Database);
+
+/// A file that is locked already: redb's own locks, when it lets go of them, would take ours along.
+#[derive(Debug)]
+struct Locked(FileBackend);
+
+impl StorageBackend for Locked {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+impl Store {
+    /// Opens what is in the file, or makes it new where it is empty. Every page is read and verified.
+    pub(super) fn open(file: File) -> Result<Self, Trouble> {
+        guarded(|| {
+            let length = file.metadata().map_err(StorageError::Io)?.len();
+            let mut database = Builder::new()
+                .set_cache_size(CACHE)
+                .set_check_integrity_on_open(true)
+                .create_with_backend(Locked(FileBackend::new(file)?))?;
+            let transaction = database.begin_write()?;
+            {
+                transaction.open_table(WAITING)?;
+                transaction.open_table(DEAD)?;
+                let mut about = transaction.open_table(ABOUT)?;
+                let format = about.get("format")?.map(|format| format.value());
+                match format {
+                    None => drop(about.insert("format", FORMAT)?),
+                    Some(FORMAT) => {}
+                    Some(other) => {
+                        return Err(Trouble::Refused(format!("it has the format {other} of a newer version")));
+                    }
+                }
+            }
+            let stored = transaction.stats()?.stored_bytes();
+            transaction.commit()?;
+            if length > WORTH_COMPACTING && length / MOSTLY_EMPTY > stored {
+                database.compact()?;
+            }
+            Ok(Self(database))
+        })
+    }
+
+    /// Shows every event that waits, then every dead letter, each in order, with its bytes.
+    pub(super) fn scan(
+        &self,
+        mut waiting: impl FnMut(Sequence, &Record, usize),
+        mut dead: impl FnMut(Sequence, &Record, usize),
+    ) -> Result<(), Trouble> {
+        guarded(|| {
+            let transaction = self.0.begin_read()?;
+            for entry in transaction.open_table(WAITING)?.iter()? {
+                let (sequence, bytes) = entry?;
+                waiting(sequence.value(), &decode(bytes.value())?, bytes.value().len());
+            }
+            for entry in transaction.open_table(DEAD)?.iter()? {
+                let (sequence, bytes) = entry?;
+                dead(sequence.value(), &decode(bytes.value())?, bytes.value().len());
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes all changes, or none; they are durable when this returns.
+    pub(super) fn commit(&self, changes: &Changes) -> Result<Sizes, Trouble> {
+        guarded(|| {
+            let mut sizes = Vec::with_capacity(changes.len());
+            let transaction = self.0.begin_write()?;
+            {
+                let (mut waiting, mut dead) = (transaction.open_table(WAITING)?, transaction.open_table(DEAD)?);
+                for (sequence, change) in changes {
+                    match change {
+                        Change::Put(record) => {
+                            let bytes = record.encode();
+                            waiting.insert(sequence, bytes.as_slice())?;
+                            sizes.push((*sequence, bytes.len()));
+                        }
+                        Change::Bury(record) => {
+                            let bytes = record.encode();
+                            waiting.remove(sequence)?;
+                            dead.insert(sequence, bytes.as_slice())?;
+                            sizes.push((*sequence, bytes.len()));
+                        }
+                        Change::Remove => {
+                            if waiting.remove(sequence)?.is_none() {
+                                dead.remove(sequence)?;
+                            }
+                        }
+                    }
+                }
+            }
+            transaction.commit()?;
+            Ok(sizes)
+        })
+    }
+
+    /// An event that waits.
+    pub(super) fn load(&self, sequence: Sequence) -> Result<Option<Record>, Trouble> {
+        guarded(|| {
+            let table = self.0.begin_read()?.open_table(WAITING)?;
+            table.get(sequence)?.map(|bytes| decode(bytes.value())).transpose()
+        })
+    }
+
+    /// All dead letters.
+    pub(super) fn dead(&self) -> Result<Vec<(Sequence, Record)>, Trouble> {
+        let mut dead = Vec::new();
+        self.scan_dead(|sequence, record| dead.push((sequence, record)))?;
+        Ok(dead)
+    }
+
+    fn scan_dead(&self, mut see: impl FnMut(Sequence, Record)) -> Result<(), Trouble> {
+        guarded(|| {
+            for entry in self.0.begin_read()?.open_table(DEAD)?.iter()? {
+                let (sequence, bytes) = entry?;
+                see(sequence.value(), decode(bytes.value())?);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Record, Trouble> {
+    Record::decode(bytes).ok_or_else(|| Trouble::Damaged("a record does not match its checksum".into()))
+}
+
+/// redb promises errors for damaged files, and panics where it has overlooked one.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Trouble::Damaged("reading it ended in a panic".into())))
+}
+
+impl<E: Into<redb::Error>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        match error.into() {
+            redb::Error::Io(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                Self::Damaged(error.to_string())
+            }
+            error @ (redb::Error::Corrupted(_)
+            | redb::Error::RepairAborted
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }) => Self::Damaged(error.to_string()),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The thread that owns the store. Whatever has gathered while one transaction is synced goes into the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Shared;
+use super::file::Locked;
+use super::ledger::Phase;
+use super::queue::{Chosen, Loaded, Question};
+use super::record::{self, DeadLetter};
+use super::schedule::Sequence;
+use super::store::{Change, Changes, Store, Trouble};
+use crate::analytics::News;
+use crate::sync::lock;
+
+/// How soon a file that could not be written is tried again, and what share of the time that may take: a large one is read
+/// as a whole.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+const TRYING_SHARE: u32 = 10;
+
+/// The least time between two transactions of a busy outbox: one costs as much as five events. A disk that is slower gathers
+/// by itself, and an outbox that is not busy does not wait.
+const GATHER: Duration = Duration::from_millis(2);
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    file: Locked,
+    /// None → the file cannot be used at the moment.
+    store: Option<Store>,
+    /// When to open it again.
+    next_try: Instant,
+    /// Not written yet.
+    pending: Changes,
+}
+
+impl Writer {
+    /// Starts the thread; reads what is in the file there, and ends when the queue does.
+    pub(super) fn start(shared: Arc<Shared>, file: Locked) -> std::io::Result<()> {
+        let writer = Self { shared, file, store: None, next_try: Instant::now(), pending: Changes::new() };
+        std::thread::Builder::new().name("genesys-outbox".into()).spawn(move || writer.run()).map(drop)
+    }
+
+    fn run(mut self) {
+        self.open();
+        let mut gather = Duration::ZERO;
+        loop {
+            let limit = self.store.is_none().then(|| self.next_try.saturating_duration_since(Instant::now()));
+            let batch = self.shared.queue.take(limit, gather);
+            let (began, is_busy) = (Instant::now(), batch.posts.len() > 1);
+            self.pending.extend(batch.changes);
+            if self.store.is_none() && (Instant::now() >= self.next_try || batch.is_last) {
+                self.open();
+            }
+            let (added, waiting): (Vec<_>, Vec<_>) = batch.posts.into_iter().unzip();
+            if self.save(&added) {
+                // Whoever was aborted meanwhile is gone; the event stays.
+                for post in waiting {
+                    let _ = post.send(());
+                }
+            }
+            for question in batch.questions {
+                self.answer(question);
+            }
+            if batch.is_last {
+                return self.close();
+            }
+            gather = if is_busy { GATHER.saturating_sub(began.elapsed()) } else { Duration::ZERO };
+        }
+    }
+
+    fn open(&mut self) {
+        let began = Instant::now();
+        let opened = self.try_open().or_else(|trouble| match trouble {
+            Trouble::Damaged(cause) => self.replace(&cause),
+            refused @ Trouble::Refused(_) => Err(refused),
+        });
+        match opened {
+            Ok(store) => {
+                self.store = Some(store);
+                lock(&self.shared.ledger).trouble = None;
+            }
+            Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => {
+                self.refuse(&cause);
+                self.next_try += began.elapsed() * TRYING_SHARE;
+            }
+        }
+        // Whoever waits to be admitted is refused now, if not admitted.
+        self.shared.loaded.notify_waiters();
+    }
+
+    fn try_open(&self) -> Result<Store, Trouble> {
+        let handle = self.file.handle().map_err(|error| Trouble::Refused(error.to_string()))?;
+        let store = Store::open(handle)?;
+        let is_loading = lock(&self.shared.ledger).phase == Phase::Loading;
+        if is_loading { self.load(&store).map(|()| store) } else { Ok(store) }
+    }
+
+    /// Takes up what was left.
+    fn load(&self, store: &Store) -> Result<(), Trouble> {
+        let (now, wall) = (Instant::now(), record::wall_now());
+        let (mut waiting, mut dead, mut last) = (Vec::new(), Vec::new(), 0);
+        let mut ledger = super::ledger::Ledger::default();
+        store.scan(
+            |sequence, record, size| {
+                ledger.found(sequence, record, size, now, record.remaining(wall));
+                waiting.push(sequence);
+            },
+            |sequence, _, size| dead.push((sequence, size)),
+        )?;
+        for (sequence, size) in &dead {
+            ledger.buried(*sequence, *size);
+        }
+        for sequence in waiting.iter().chain(dead.iter().map(|(sequence, _)| sequence)) {
+            last = last.max(*sequence);
+        }
+        self.shared.queue.begin(last);
+        let mut shared = lock(&self.shared.ledger);
+        // It may have been closed meanwhile.
+        ledger.phase = shared.phase.max(Phase::Open);
+        *shared = ledger;
+        drop(shared);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Sets a damaged file aside and begins an empty one.
+    fn replace(&mut self, cause: &str) -> Result<Store, Trouble> {
+        self.store = None;
+        let aside = self.file.set_aside().map_err(|error| Trouble::Refused(error.to_string()))?;
+        (self.shared.tell)(News::SetAside(format!(
+            "The outbox file was damaged ({cause}). It is {} now, and a new one is in use; events that waited in it are \
+             not sent",
+            aside.display()
+        )));
+        let mut ledger = lock(&self.shared.ledger);
+        ledger.emptied();
+        let fresh: Vec<_> = ledger.fresh.iter().map(|(sequence, record)| (*sequence, record.clone())).collect();
+        drop(ledger);
+        for (sequence, record) in fresh {
+            self.pending.entry(sequence).or_insert(Change::Put(record));
+        }
+        self.try_open()
+    }
+
+    /// From now on, guests are refused before anything is sent.
+    fn refuse(&mut self, cause: &str) {
+        self.store = None;
+        self.next_try = Instant::now() + TRY_AGAIN;
+        let mut ledger = lock(&self.shared.ledger);
+        let is_news = ledger.trouble.replace(cause.to_owned()).is_none();
+        drop(ledger);
+        if is_news {
+            (self.shared.tell)(News::Unwritable(format!(
+                "The outbox file cannot be written ({cause}). Guests are refused until it can be; events of calls under way \
+                 are delivered from memory"
+            )));
+        }
+    }
+
+    /// Writes all that is pending. Where that fails it stays pending, and the events among it are delivered from memory.
+    fn save(&mut self, added: &[Sequence]) -> bool {
+        if self.pending.is_empty() {
+            return self.store.is_some();
+        }
+        let mut outcome = self.commit();
+        if let Some(Err(Trouble::Damaged(_))) = outcome {
+            // Opened again, the file is verified, and replaced where that is needed.
+            self.store = None;
+            self.open();
+            outcome = self.commit();
+        }
+        match outcome {
+            Some(Ok(sizes)) => {
+                let mut ledger = lock(&self.shared.ledger);
+                let was_at_stake = ledger.unsaved > 0;
+                ledger.saved(std::mem::take(&mut self.pending), &sizes, added);
+                drop(ledger);
+                if was_at_stake {
+                    (self.shared.tell)(News::Idle);
+                }
+            }
+            failed => {
+                if let Some(Err(Trouble::Damaged(cause) | Trouble::Refused(cause))) = failed {
+                    self.refuse(&cause);
+                }
+                lock(&self.shared.ledger).unsaved(&self.pending, added);
+            }
+        }
+        if !added.is_empty() {
+            self.shared.changed.notify_one();
+        }
+        self.pending.is_empty()
+    }
+
+    fn commit(&self) -> Option<Result<super::store::Sizes, Trouble>> {
+        self.store.as_ref().map(|store| store.commit(&self.pending))
+    }
+
+    fn answer(&mut self, question: Question) {
+        // Nobody waits any more when a call was aborted meanwhile.
+        match question {
+            Question::Load(sequence, answer) => drop(answer.send(self.find(sequence))),
+            Question::DeadLetters(answer) => drop(answer.send(self.dead(None).and_then(|dead| {
+                let letters: Vec<_> = dead.iter().map(|(_, record)| DeadLetter::from(record)).collect();
+                serde_json::to_string(&letters).ok()
+            }))),
+            Question::Redeliver(chosen, answer) => drop(answer.send(self.redeliver(chosen))),
+            Question::Discard(chosen, answer) => drop(answer.send(self.discard(chosen))),
+        }
+    }
+
+    fn find(&mut self, sequence: Sequence) -> Option<Loaded> {
+        if let Some(Change::Put(record)) = self.pending.get(&sequence) {
+            return Some(Loaded(Some(record.clone())));
+        }
+        self.read(|store| store.load(sequence)).map(Loaded)
+    }
+
+    fn dead(&mut self, chosen: Chosen) -> Option<Vec<(Sequence, record::Record)>> {
+        let mut dead = self.read(Store::dead)?;
+        if let Some(ids) = chosen {
+            dead.retain(|(_, record)| ids.contains(&record.id));
+        }
+        Some(dead)
+    }
+
+    fn redeliver(&mut self, chosen: Chosen) -> Option<usize> {
+        let dead = self.dead(chosen)?;
+        let count = dead.len();
+        let mut added = Vec::with_capacity(count);
+        for (sequence, record) in dead {
+            // Behind what its guest has waiting by now.
+            let number = self.shared.queue.number();
+            self.pending.insert(sequence, Change::Remove);
+            self.pending.insert(number, Change::Put(record.restarted()));
+            added.push(number);
+        }
+        self.save(&added).then_some(count)
+    }
+
+    fn discard(&mut self, chosen: Chosen) -> Option<usize> {
+        let dead = self.dead(chosen)?;
+        let count = dead.len();
+        self.pending.extend(dead.into_iter().map(|(sequence, _)| (sequence, Change::Remove)));
+        self.save(&[]).then_some(count)
+    }
+
+    fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, Trouble>) -> Option<T> {
+        match work(self.store.as_ref()?) {
+            Ok(value) => Some(value),
+            Err(Trouble::Refused(cause)) => {
+                self.refuse(&cause);
+                None
+            }
+            Err(Trouble::Damaged(cause)) => {
+                match self.replace(&cause) {
+                    Ok(store) => self.store = Some(store),
+                    Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => self.refuse(&cause),
+                }
+                self.save(&[]);
+                None
+            }
+        }
+    }
+
+    fn close(mut self) {
+        self.store = None;
+        let left = self.pending.values().filter(|change| matches!(change, Change::Put(_))).count();
+        if left > 0 {
+            let events = if left == 1 { "event was" } else { "events were" };
+            (self.shared.tell)(News::Undelivered(format!(
+                "{left} analytics {events} neither delivered nor written before the instance was closed"
+            )));
+        }
+        let Self { shared, file, .. } = self;
+        drop(file);
+        shared.queue.close();
+        lock(&shared.ledger).phase = Phase::Closed;
+        shared.closed.notify_waiters();
+    }
+}

@@ -1,0 +1,58 @@
+//! How analytics events wait for their delivery.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::parts::DAY_MS;
+use crate::analytics::{DiskOutbox, MAX_AGE, RETRY_DELAYS, Retry};
+use crate::error::Error;
+
+/// Twelve events a second for a day. Each takes about 0.3 KB of memory while it waits.
+const MAX_EVENTS: u64 = 1_000_000;
+const MOST_EVENTS: u64 = 100_000_000;
+
+/// In bytes: twice of what the events above take.
+const MAX_BYTES: u64 = 1 << 30;
+const LEAST_BYTES: u64 = 1 << 20;
+const MOST_BYTES: u64 = 1 << 40;
+
+const LONGEST_AGE_MS: u64 = 30 * DAY_MS;
+const MOST_DELAYS: usize = 100;
+
+const FIELDS: [&str; 6] = ["path", "lingerMs", "retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"];
+
+/// None → events wait in memory.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
+    let Some(outbox) = fields.inner("outbox", &FIELDS)? else { return Ok(None) };
+    // Read by the JavaScript side, which keeps the process alive; checked here like every other field.
+    outbox.whole("lingerMs", 0, 0, DAY_MS)?;
+    let retry = Retry { delays: delays(&outbox)?, max_age: outbox.millis("maxAgeMs", MAX_AGE, 1, LONGEST_AGE_MS)? };
+    let max_events = outbox.whole("maxEvents", MAX_EVENTS, 1, MOST_EVENTS)? as usize;
+    let max_bytes = outbox.whole("maxBytes", MAX_BYTES, LEAST_BYTES, MOST_BYTES)?;
+    if let Some(path) = outbox.text("path")? {
+        if path.contains('\0') {
+            return Err(Error::config("outbox.path", "must name a file"));
+        }
+        return Ok(Some(DiskOutbox { path: path.into(), retry, max_events, max_bytes }));
+    }
+    match FIELDS[2..].iter().find(|field| outbox.get(field).is_some()) {
+        Some(field) => Err(Error::config(&outbox.name(field), "is for events on disk: it needs outbox.path")),
+        None => Ok(None),
+    }
+}
+
+fn delays(outbox: &Fields<'_>) -> Result<Vec<Duration>, Error> {
+    const FIELD: &str = "retryDelaysMs";
+    let Some(value) = outbox.get(FIELD) else { return Ok(RETRY_DELAYS.to_vec()) };
+    let rule = || {
+        let rule = format!("must be an array of 1 to {MOST_DELAYS} whole numbers from 1 to {DAY_MS}");
+        Error::config(&outbox.name(FIELD), rule)
+    };
+    let items = value.as_array().filter(|items| (1..=MOST_DELAYS).contains(&items.len())).ok_or_else(rule)?;
+    let millis = |item: &Value| {
+        item.as_u64().filter(|millis| (1..=DAY_MS).contains(millis)).map(Duration::from_millis).ok_or_else(rule)
+    };
+    items.iter().map(millis).collect()
+}
