@@ -78,7 +78,7 @@ pub struct Failed {
 
 /// The sender of a configuration: one HTTP client with its retries and its pacing.
 pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency))
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, None))
 }
 
 impl Authenticator {
