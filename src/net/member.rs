@@ -111,9 +111,10 @@ impl Member {
     /// The server said 429; `reopens` where that is news.
     pub(super) fn refused(&mut self, lane: Lane, reopens: Option<Instant>) {
         self.lanes[lane as usize].refused += 1;
+        self.bell.notify_one();
         if let Some(reopens) = reopens {
             self.throttled = Some((lane, reopens));
-            self.ring();
+            self.is_urgent = true;
         }
     }
 

@@ -25,11 +25,14 @@ use crate::sync::lock;
 
 /// In flight at first: enough to keep a server on loopback busy, few enough to waste little when the first 429 comes.
 const FIRST_WINDOW: f64 = 24.0;
+/// The same where other processes start under the same limit.
+const FIRST_SHARED_WINDOW: f64 = 8.0;
 /// In flight at least, after any number of 429s: keeps 100 calls/s possible with 80 ms to the server.
 const LEAST_WINDOW: f64 = 8.0;
 const ACCEPTED_PER_STEP: f64 = 16.0;
 
 /// The gate and its lanes.
+#[derive(Debug)]
 pub(crate) struct Pacing {
     state: Arc<Mutex<State>>,
     next_ticket: AtomicU64,
@@ -43,6 +46,12 @@ struct Link {
     bell: Arc<Notify>,
     /// Started by the first call: before it there need be no runtime.
     courier: OnceLock<AbortHandle>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -89,9 +98,10 @@ impl Pacing {
     /// At most `max_in_flight` calls of each lane at a time. `fleet` are the processes under the same limit.
     pub(crate) fn new(max_in_flight: u32, fleet: Option<Arc<dyn Fleet>>) -> Self {
         let max_in_flight = f64::from(max_in_flight);
+        let first_window = if fleet.is_some() { FIRST_SHARED_WINDOW } else { FIRST_WINDOW };
         let lane = || LaneState {
             in_flight: 0,
-            window: FIRST_WINDOW.min(max_in_flight),
+            window: first_window.min(max_in_flight),
             rate: Rate::new(),
             queue: BTreeMap::new(),
         };
@@ -286,6 +296,7 @@ impl Drop for Pacing {
 }
 
 /// One call under way. Dropping it without a word counts as neither accepted nor refused.
+#[derive(Debug)]
 pub(crate) struct Permit<'a> {
     pacing: &'a Pacing,
     lane: Lane,
