@@ -18,7 +18,8 @@ const GATHERING: Duration = Duration::from_millis(250);
 pub(super) trait Desk: Send + Sync + 'static {
     /// Something waits for the next exchange.
     fn is_urgent(&self) -> bool;
-    fn report(&self) -> Report;
+    /// `None`: nothing has happened.
+    fn report(&self) -> Option<Report>;
     /// `None`: nobody answered.
     fn heard(&self, ruling: Option<Ruling>);
 }
@@ -39,6 +40,7 @@ pub(super) async fn carry<D: Desk>(desk: Weak<D>, bell: Arc<Notify>, fleet: Arc<
             }
         }
         let Some(report) = desk.upgrade().map(|desk| desk.report()) else { return };
+        let Some(report) = report else { continue };
         last = Some(Instant::now());
         let ruling = tokio::time::timeout(PATIENCE, fleet.exchange(report)).await.ok().flatten();
         let Some(desk) = desk.upgrade() else { return };

@@ -123,9 +123,12 @@ impl Member {
         self.is_urgent
     }
 
-    /// What is to be told now. `queue` gives a lane's length, and the deadline of the first in it.
-    pub(super) fn report(&mut self, now: Instant, queue: impl Fn(usize) -> Option<(usize, Instant)>) -> Report {
-        self.is_urgent = false;
+    /// What is to be told now, if anything. `queue` gives a lane's length, and the deadline of the first in it.
+    pub(super) fn report(&mut self, now: Instant, queue: impl Fn(usize) -> Option<(usize, Instant)>) -> Option<Report> {
+        let is_urgent = std::mem::take(&mut self.is_urgent);
+        if !is_urgent && self.lanes.iter().all(|share| share.sent + share.refused == 0) {
+            return None;
+        }
         self.asked_at = Some(now);
         let throttled = self.throttled.take().map(|(lane, reopens)| (lane, reopens - now));
         let mut number = 0;
@@ -143,7 +146,7 @@ impl Member {
                 patience: waiting.map_or(Duration::ZERO, |(_, deadline)| deadline - now),
             }
         });
-        Report { throttled, lanes }
+        Some(Report { throttled, lanes })
     }
 
     /// What holds for all from now on. Says until when the gate is closed.

@@ -235,13 +235,13 @@ impl Desk for Mutex<State> {
         lock(self).member.as_ref().is_some_and(Member::is_urgent)
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> Option<Report> {
         let state = &mut *lock(self);
         let queue = |lane: usize| {
             let queue = &state.lanes[lane].queue;
             queue.first_key_value().map(|(_, first)| (queue.len(), first.deadline))
         };
-        state.member.as_mut().map(|member| member.report(Instant::now(), queue)).unwrap_or_default()
+        state.member.as_mut().and_then(|member| member.report(Instant::now(), queue))
     }
 
     fn heard(&self, ruling: Option<Ruling>) {
@@ -348,3 +348,7 @@ impl Drop for Permit<'_> {
 #[cfg(test)]
 #[path = "pacing_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod fleet_tests;
