@@ -10,8 +10,9 @@
 local PERIODS = { 1, 10, 60 }
 -- A pace is in force for so long after the last 429 (ms), and so long the state is kept.
 local IN_FORCE = 300000
--- Another 429 lowers the pace by a fifth at least, should the estimate not.
-local CUT = 0.8
+-- Another 429 lowers the pace by a fifth at least, but hardly below what was granted over the longest period: windows
+-- that slide refuse now and then at any pace.
+local CUT, LASTING = 0.8, 0.9
 -- While calls wait the pace grows by 1 % a second; after a minute without a 429 by 5 %; while only guessed it doubles.
 local GROWTH, LATE_GROWTH, ROUGH_GROWTH = 0.01, 0.05, 1
 local LATE = 60000
@@ -55,20 +56,20 @@ end
 -- The pause belongs to the time that the server took for what it granted: a bucket that was emptied at once and needs a
 -- second to refill gives its size per second.
 local function estimate(lane)
-  local most = state[lane .. 'cycle']
+  local most, lasting = state[lane .. 'cycle'], 0
   local best = most * 1000 / (state.reopens - state[lane .. 'since'])
   for _, period in ipairs(PERIODS) do
     local sum = state[lane .. 'sum' .. period]
-    best = math.max(best, sum / (period + (state.reopens - state.closed) / 1000))
-    most = math.max(most, sum)
+    lasting = sum / (period + (state.reopens - state.closed) / 1000)
+    best, most = math.max(best, lasting), math.max(most, sum)
   end
-  return best, most < FEW
+  return best, lasting, most < FEW
 end
 
 local function set_pace(lane)
-  local per_second, is_rough = estimate(lane)
+  local per_second, lasting, is_rough = estimate(lane)
   local before = state[lane .. 'before']
-  if before then per_second = math.min(per_second, before * CUT) end
+  if before then per_second = math.min(per_second, math.max(before * CUT, lasting * LASTING)) end
   state[lane .. 'pace'] = math.max(per_second, is_rough and SLOWEST_GUESS or SLOWEST)
   state[lane .. 'rough'] = is_rough and 1 or 0
   state[lane .. 'until'] = state.reopens + IN_FORCE
