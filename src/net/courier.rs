@@ -6,10 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::fleet::{Fleet, Report, Ruling};
-
-/// No call waits longer for a hint: what has not come by then is done without.
-const PATIENCE: Duration = Duration::from_millis(50);
+use super::fleet::{Fleet, PATIENCE, Report, Ruling};
 
 /// Reports that nothing waits for are gathered for so long: four small commands a second at most, none without traffic.
 const GATHERING: Duration = Duration::from_millis(250);

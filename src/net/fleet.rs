@@ -8,6 +8,9 @@ use futures_util::future::BoxFuture;
 
 use super::lane::{LANES, Lane};
 
+/// No call waits longer for a hint: what has not come by then is done without.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The processes that share a rate limit, seen from one of them.
 pub trait Fleet: Send + Sync {
     /// Tells what happened here and asks for what is wanted; `None` when nobody answers.

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all, pending};
 
 use super::*;
-use crate::net::fleet::{LaneReport, LaneRuling};
+use crate::net::fleet::{LaneReport, LaneRuling, PATIENCE};
 
 const NEVER: Duration = Duration::from_secs(3600);
 const LATENCY: Duration = Duration::from_millis(2);
@@ -121,7 +121,7 @@ async fn a_fleet_that_falls_silent_holds_up_one_moment_and_then_nobody() {
     let pacing = board.pacing();
     call(&pacing).await;
     silent.store(true, Ordering::Relaxed);
-    for (most, why) in [(ms(60), "the slot that was asked for"), (Duration::ZERO, "nothing any more")] {
+    for (most, why) in [(PATIENCE + ms(5), "the slot that was asked for"), (Duration::ZERO, "nothing any more")] {
         let start = Instant::now();
         pass(&pacing).await;
         assert!(start.elapsed() <= most, "{why}: {:?}", start.elapsed());

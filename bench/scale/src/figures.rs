@@ -24,8 +24,11 @@ pub fn summary(processes: &[Seen], totals: &Totals, capacity: f64) -> Value {
     let mut waits: Vec<f64> = processes.iter().flat_map(|seen| &seen.waits).map(Duration::as_secs_f64).collect();
     waits.sort_by(f64::total_cmp);
     let calls: u32 = processes.iter().map(|seen| seen.calls).sum();
-    let served: Vec<f64> =
-        processes.iter().filter(|seen| seen.calls > 0).map(|seen| seen.waits.len() as f64 / f64::from(seen.calls)).collect();
+    let served: Vec<f64> = processes
+        .iter()
+        .filter(|seen| seen.calls > 0)
+        .map(|seen| seen.waits.len() as f64 / f64::from(seen.calls))
+        .collect();
     let means: Vec<f64> = processes.iter().filter(|seen| !seen.waits.is_empty()).map(Seen::mean_wait).collect();
     json!({
         "calls": calls,

@@ -91,7 +91,7 @@ impl Case {
         if let (Some(result), Value::Object(figures)) = (result.as_object_mut(), figures) {
             result.extend(figures);
         }
-        eprintln!("{result}");
+        eprint!(".");
         Ok(result)
     }
 

@@ -39,7 +39,9 @@ impl Redis {
         Ok(Arc::new(Self {
             script,
             _lua: lua,
-            random: Mutex::new(fastrand::Rng::with_seed(seed)), commands: Mutex::new(0) }))
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            commands: Mutex::new(0),
+        }))
     }
 
     pub fn commands(&self) -> u64 {
