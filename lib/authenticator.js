@@ -1,11 +1,13 @@
 'use strict';
 
 const { auditSink } = require('./audit');
-const { bridge, call, signalOf } = require('./bridge');
+const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
 const { linger } = require('./linger');
 const { native } = require('./native');
+const { begin, inspect } = require('./payload');
+const { records } = require('./records');
 const { accessTokenOf, bindOwn, closeOn, exact, limitOf, rotate, sessionKey } = require('./instance');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
@@ -34,30 +36,32 @@ class GuestAuthenticator {
 
   async authenticateGuest(payload, options) {
     const signal = signalOf(options);
-    const text = await call(
-      (number) => this.#core.authenticate(number, payload, signal !== undefined),
-      signal,
-      (failure) => this.#audit(failure.audit),
-      (late) => this.#undo(JSON.parse(late)),
-    );
-    const { guestData, analytics, audit } = JSON.parse(text);
+    const number = open(signal);
+    const found = inspect(payload);
+    const refusal = begin(this.#core, 'authenticate', number, signal, found);
+    const outcome = refusal ?? (await outcomeOf(number, signal));
+    if (outcome instanceof Refusal) {
+      this.#audit(outcome.structure.audit);
+      throw failure(outcome, signal);
+    }
+    const { guestData, analytics, audit } = records(outcome, found.email, found.channelId);
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
+    if (signal?.aborted) {
+      // The guest exists and was reported, but nobody has it: its key is free, and a next call gets it.
+      this.#core.release(exact(sessionKey(found.email, found.channelId)));
+      throw signal.reason;
+    }
     return { guestData, analytics };
-  }
-
-  /** The guest exists and was reported, but nobody has it: its key is free, and a next call gets it. */
-  #undo({ analytics, audit }) {
-    if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
-    this.#audit(audit);
-    this.#core.release(exact(sessionKey(analytics.email, analytics.channelId)));
   }
 
   async invalidateSession(sessionKey, options) {
     const signal = signalOf(options);
-    if (signal?.aborted) throw signal.reason;
-    const audit = translate(() => this.#core.invalidate(exact(sessionKey)));
-    this.#audit(JSON.parse(audit));
+    const number = open(signal);
+    const ended = translate(() => this.#core.invalidate(number, exact(sessionKey), signal !== undefined));
+    const outcome = ended === null ? await outcomeOf(number, signal) : JSON.parse(ended);
+    if (outcome instanceof Refusal) throw failure(outcome, signal);
+    this.#audit(outcome);
   }
 
   getAccessToken(options) {

@@ -16,10 +16,10 @@ const TOKEN_WANTED = 4;
 const MAX_CALL = 2 ** 32;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
-/** A call's failure, before it becomes an error in the stack of the one who awaits it. */
+/** A call's failure as the core tells it, `{ error, audit? }`, before it becomes an error in the stack of who awaits it. */
 class Refusal {
-  constructor(text) {
-    this.text = text;
+  constructor(structure) {
+    this.structure = structure;
   }
 }
 
@@ -40,25 +40,26 @@ function hold() {
 
 const bridge = new native.Bridge(dispatch);
 
-function dispatch(batch) {
+function dispatch(json) {
+  const batch = JSON.parse(json);
   for (let i = 0; i < batch.length; i += 3) {
     const number = batch[i + 1];
-    const text = batch[i + 2];
+    const value = batch[i + 2];
     switch (batch[i]) {
       case RESOLVE:
-        settle(number, text);
+        settle(number, value);
         break;
       case REJECT:
-        settle(number, new Refusal(text));
+        settle(number, new Refusal(value));
         break;
       case WARNING:
-        warn(text, 'ANALYTICS_UNDELIVERED');
+        warn(value.slice(value.indexOf(' ') + 1), value.slice(0, value.indexOf(' ')));
         break;
       case IDLE:
         for (const listener of idleListeners) listener();
         break;
       case TOKEN_WANTED:
-        provideToken(number, Number(text));
+        provideToken(number, value);
         break;
     }
   }
@@ -72,41 +73,44 @@ function settle(call, outcome) {
   resolve(outcome);
 }
 
-/**
- * Makes a native call: `begin(call)` starts it, or returns the text of a failure that came before. The result is the
- * text that the core gave; a failure is thrown as `signal.reason` when the signal ended the call, else as an error.
- *
- * @param {(call: number) => string | null | undefined} begin
- * @param {AbortSignal} [signal]
- * @param {(failure: object) => void} [onFailure] sees the failure's structure before it is thrown
- * @param {(text: string) => void} [onLate] sees a result that nobody wants any more
- */
-async function call(begin, signal, onFailure, onLate) {
+/** The number of a new call; throws `signal.reason` where that is aborted already. */
+function open(signal) {
   if (signal?.aborted) throw signal.reason;
   do lastCall = (lastCall + 1) % MAX_CALL;
   while (pending.has(lastCall));
-  const number = lastCall;
-  const refused = begin(number);
-  if (typeof refused === 'string') throw failure(refused, undefined, onFailure);
+  return lastCall;
+}
 
-  const settled = new Promise((resolve) => pending.set(number, resolve));
+/**
+ * The outcome of a call that the core has begun: its result, or a {@link Refusal}. Never rejects.
+ * @param {number} call
+ * @param {AbortSignal} [signal] ends the call
+ */
+function outcomeOf(call, signal) {
+  const settled = new Promise((resolve) => pending.set(call, resolve));
   if (pending.size === 1) hold();
-  if (signal === undefined) {
-    const outcome = await settled;
-    if (typeof outcome === 'string') return outcome;
-    throw failure(outcome.text, undefined, onFailure);
-  }
-  watch(signal, number);
-  try {
-    const outcome = await settled;
-    if (typeof outcome !== 'string') throw failure(outcome.text, signal, onFailure);
-    if (!signal.aborted) return outcome;
-    // Done, but aborted before anybody here heard of it.
-    onLate?.(outcome);
-    throw signal.reason;
-  } finally {
-    unwatch(signal, number);
-  }
+  return signal === undefined ? settled : endedBy(signal, call, settled);
+}
+
+async function endedBy(signal, call, settled) {
+  watch(signal, call);
+  const outcome = await settled;
+  unwatch(signal, call);
+  return outcome;
+}
+
+/**
+ * Makes a native call, which `begin(call)` starts. Resolves with the core's result; a failure is thrown as `signal.reason`
+ * when the signal ended the call, else as an error.
+ */
+async function call(begin, signal) {
+  const number = open(signal);
+  begin(number);
+  const outcome = await outcomeOf(number, signal);
+  if (outcome instanceof Refusal) throw failure(outcome, signal, call);
+  // Done, but aborted before anybody here heard of it.
+  if (signal?.aborted) throw signal.reason;
+  return outcome;
 }
 
 /** Calls under way by signal. One listener for each: Node warns of a leak from the eleventh on. */
@@ -137,15 +141,13 @@ function unwatch(signal, number) {
   signal.removeEventListener('abort', abort);
 }
 
-function failure(text, signal, onFailure) {
-  const structure = JSON.parse(text);
-  onFailure?.(structure);
+/** What to throw. Its stack begins below `callee`: what the reader wants to see first is who called. */
+function failure({ structure }, signal, callee = failure) {
   const { code, tokenRequest } = structure.error;
   if (code === 'ABORTED' && signal?.aborted) return signal.reason;
   if (tokenErrors.has(tokenRequest)) return tokenErrors.get(tokenRequest).error;
   const error = fromStructure(structure.error);
-  // What the reader wants to see first is who called.
-  Error.captureStackTrace?.(error, call);
+  Error.captureStackTrace?.(error, callee);
   return error;
 }
 
@@ -189,4 +191,4 @@ function onIdle(listener) {
   idleListeners.add(listener);
 }
 
-module.exports = { addTokenSource, bridge, call, onIdle, signalOf, warn };
+module.exports = { Refusal, addTokenSource, bridge, call, failure, onIdle, open, outcomeOf, signalOf, warn };

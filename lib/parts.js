@@ -3,12 +3,13 @@
 // The classes that do one part of the work, under the tutorial's names and with its argument orders.
 
 const { auditSink } = require('./audit');
-const { addTokenSource, bridge, call, signalOf } = require('./bridge');
+const { Refusal, addTokenSource, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
 const { classes, translate } = require('./errors');
 const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
 const { linger } = require('./linger');
 const { native } = require('./native');
+const { begin, inspect } = require('./payload');
 
 class OAuthManager {
   #core;
@@ -60,8 +61,12 @@ class GuestTokenManager {
 
   async createGuestSession(payload, options) {
     const signal = signalOf(options);
-    const text = await call((number) => this.#core.create(number, payload, signal !== undefined), signal);
-    return JSON.parse(text);
+    const number = open(signal);
+    const refusal = begin(this.#core, 'create', number, signal, inspect(payload));
+    const outcome = refusal ?? (await outcomeOf(number, signal));
+    if (outcome instanceof Refusal) throw failure(outcome, signal);
+    if (signal?.aborted) throw signal.reason;
+    return outcome;
   }
 
   rotateRefreshToken(refreshToken, options) {
@@ -106,8 +111,10 @@ class GuestContextEnricher {
     const signal = signalOf(options);
     const guest = jsonOf('guestData', guestData);
     const request = jsonOf('requestPayload', requestPayload);
-    const text = await call((number) => this.#core.enrich(number, guest, request, signal !== undefined), signal);
-    const { analytics, audit } = JSON.parse(text);
+    const { analytics, audit } = await call(
+      (number) => this.#core.enrich(number, guest, request, signal !== undefined),
+      signal,
+    );
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     return analytics;

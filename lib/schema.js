@@ -2,36 +2,31 @@
 
 // `GuestRequestSchema`: zod's methods around the native judgement.
 
-/** zod's result: known keys only, in schema order, an optional one only where the payload has it. */
-function build(email, consent, channelId, name, attributes, hasName, hasAttributes) {
-  if (hasName) {
-    return hasAttributes ? { email, consent, channelId, name, attributes } : { email, consent, channelId, name };
+const { complete, inspect, output } = require('./payload');
+
+class Refusal {
+  constructor(json, found) {
+    this.json = json;
+    this.found = found;
   }
-  return hasAttributes ? { email, consent, channelId, attributes } : { email, consent, channelId };
 }
 
 /**
- * @param native `validatePayload(payload, build)` returns what `build` returns, or an array for a payload that is
- * refused: the JSON of the issues, then, in order, a value for each issue that JSON cannot hold. `receivedNameOf(value)` is
- * what zod calls an object.
+ * @param native `validatePayload(…)` returns the JSON of the issues for a payload that is refused
  * @param GuestValidationError takes issues
  */
 function defineSchema(native, GuestValidationError) {
-  const judge = (data) => native.validatePayload(data, build);
-  const isRefusal = Array.isArray;
-
-  /** Completes the issues. Objects are asked for their name only now, as zod does, and may throw. */
-  function issuesOf([json, ...values]) {
-    const issues = JSON.parse(json);
-    let next = 0;
-    for (const issue of issues) {
-      if (issue.code === 'invalid_key') issue.path[1] = values[next++];
-      else if (issue.code === 'invalid_type' && issue.message.endsWith('received ')) {
-        issue.message += native.receivedNameOf(values[next++]);
-      }
-    }
-    return issues;
+  function judge(data) {
+    const found = inspect(data);
+    const { traits, email, consent, channelId, name, attributes, oddities } = found;
+    const json = native.validatePayload(traits, email, consent, channelId, name, attributes, oddities);
+    return typeof json === 'string' ? new Refusal(json, found) : output(found);
   }
+
+  const isRefusal = (outcome) => outcome instanceof Refusal;
+
+  /** Objects are asked for their name only now, as zod does, and may throw. */
+  const issuesOf = ({ json, found }) => complete(JSON.parse(json), found);
 
   /** The stack begins where `callee` was called. */
   function refused(refusal, callee) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -35,8 +36,7 @@ impl EmailMode {
 }
 
 /// What became of the guest's attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enrichment {
     /// The profile's fields were written.
     Applied,
@@ -44,6 +44,24 @@ pub enum Enrichment {
     Failed,
     /// There was no profile.
     Skipped,
+}
+
+impl Enrichment {
+    /// As records write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Serialize for Enrichment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// Who is being authenticated, as far as the payload told.
@@ -55,6 +73,21 @@ pub struct Subject<'a> {
     pub consent: bool,
     /// The channel as given.
     pub channel_id: Option<&'a str>,
+}
+
+/// What the analytics event and the audit record say beyond whom they are about.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// From the call to the end of the enrichment.
+    pub latency_ms: u64,
+    /// Life of the guest token, in seconds.
+    pub expires_in: u64,
+    /// When the event and the record were made.
+    pub timestamp: Timestamp,
+    /// The profile's `tier` as it is; `null` without one.
+    pub crm_tier: Box<RawValue>,
+    /// What became of the attributes.
+    pub enrichment: Enrichment,
 }
 
 /// Writes audit records as JSON text.
@@ -98,23 +131,22 @@ struct ComplianceFlags {
 impl Auditor {
     /// `guest.authentication`: a guest was authenticated.
     #[must_use]
-    pub fn success(
-        &self,
-        subject: Subject<'_>,
-        guest_id: &str,
-        latency_ms: u64,
-        expires_in: u64,
-        enrichment: Enrichment,
-        request_id: Option<&str>,
-    ) -> String {
+    pub fn success(&self, subject: Subject<'_>, guest_id: &str, facts: &Facts, request_id: Option<&str>) -> String {
         self.write(&Record {
             guest_id: Some(guest_id),
-            latency_ms: Some(latency_ms),
-            token_expiry: Some(expires_in),
-            enrichment: Some(enrichment),
+            latency_ms: Some(facts.latency_ms),
+            token_expiry: Some(facts.expires_in),
+            enrichment: Some(facts.enrichment),
             request_id,
+            timestamp: facts.timestamp,
             ..self.record("guest.authentication", subject)
         })
+    }
+
+    /// The address as records show it, where that is not the whole of it.
+    #[must_use]
+    pub fn shown(&self, email: &str) -> Option<String> {
+        self.0.minimises().then(|| self.0.apply(email))
     }
 
     /// `guest.authentication.failed`: by code, with the status of the answer where there was one.
@@ -185,7 +217,7 @@ fn is_host(text: &str) -> bool {
 
 /// A moment as `Date.prototype.toISOString` writes it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Timestamp(SystemTime);
+pub struct Timestamp(SystemTime);
 
 impl Timestamp {
     pub(crate) fn now() -> Self {
@@ -221,7 +253,14 @@ mod tests {
 
     #[test]
     fn a_success_has_the_tutorials_fields() {
-        let record = Auditor(EmailMode::Masked).success(SUBJECT, "g-1", 105, 3600, Enrichment::Applied, Some("r-1"));
+        let facts = Facts {
+            latency_ms: 105,
+            expires_in: 3600,
+            timestamp: Timestamp::now(),
+            crm_tier: RawValue::NULL.to_owned(),
+            enrichment: Enrichment::Applied,
+        };
+        let record = Auditor(EmailMode::Masked).success(SUBJECT, "g-1", &facts, Some("r-1"));
         assert_eq!(
             parsed(&record),
             json!({"event": "guest.authentication", "guestId": "g-1", "email": "j***@example.com", "consent": true, "channelId": "web",

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::analytics::{News, Outbox};
-use crate::audit::Subject;
+use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Reports, Traffic};
 use crate::crm::Crm;
@@ -22,12 +22,15 @@ use crate::guest_api::{GuestApi, Tokens, Trip};
 use crate::lifecycle::{Entry, Lifecycle};
 use crate::metrics::{Failures, Metrics};
 use crate::net::client::{Call, Exchange, Http};
+use crate::net::fleet::Fleet;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
+use crate::sessions::guard::{Guard, Hold};
 use crate::sessions::guests::{Guests, Known};
-use crate::sessions::{Key, Reservation, Sessions, session_key};
+use crate::sessions::{Key, session_key};
+use crate::shared::Shared;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
 
@@ -43,7 +46,7 @@ struct Inner {
     api: Arc<GuestApi>,
     preflight: Option<Preflight>,
     rotation: Rotation,
-    sessions: Sessions,
+    sessions: Guard,
     guests: Guests,
     enricher: Enricher,
     /// Calls past their reservation; the rest wait in order.
@@ -56,15 +59,17 @@ struct Inner {
     failures: Failures,
 }
 
-/// A guest who was authenticated, as JSON texts.
+/// A guest who was authenticated.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The API's whole answer.
+    /// The API's whole answer, a JSON object.
     pub guest_data: Secret,
-    /// The analytics event.
-    pub analytics: String,
-    /// The audit record `guest.authentication`.
-    pub audit: String,
+    /// `guestId` in it.
+    pub guest_id: String,
+    /// What the call sent as `X-Genesys-Request-Id`.
+    pub request_id: String,
+    /// What else the analytics event and the audit record say.
+    pub facts: Facts,
 }
 
 /// A call that failed, with its audit record `guest.authentication.failed`.
@@ -77,18 +82,26 @@ pub struct Failed {
 }
 
 /// The sender of a configuration: one HTTP client with its retries and its pacing.
-pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, None))
+/// `gate`: that of the processes under the same limit.
+pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn Fleet>>) -> Arc<Sender> {
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
 }
 
 impl Authenticator {
     /// Nothing is sent before the first call. `tell` hears of the outbox.
     #[must_use]
     pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
-        let Config { credentials, api, traffic, reports, max_sessions, preflight_channel, .. } = config;
-        let sender = sender(&traffic);
+        let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
+        let tell = Arc::new(tell);
+        let shared = store.map(|settings| Shared::new(settings, &credentials.client_secret));
+        let sessions = {
+            let tell = Arc::clone(&tell);
+            Shared::sessions(shared.as_ref(), max_sessions, Box::new(move |text| tell(News::Store(text))))
+        };
+        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
+        let sender = sender(&traffic, gate);
         let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
-        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender)));
+        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
         let api = Arc::new(GuestApi {
             sender: Arc::clone(&sender),
             tokens: Tokens::Managed(Arc::clone(&oauth)),
@@ -96,17 +109,16 @@ impl Authenticator {
             verifier: TokenVerifier::new(&api.signing_key),
             timeout: api.timeout,
         });
-        let sessions = Sessions::in_memory(max_sessions);
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
             api: Some(Arc::clone(&api)),
-            outbox: reports.webhook.map(|webhook| Outbox::new(Arc::clone(&sender), webhook, tell)),
+            outbox: reports.webhook.map(|webhook| Outbox::new(Arc::clone(&sender), webhook, move |news| tell(news))),
             auditor: reports.auditor,
             failed_updates: AtomicU64::new(0),
         };
         Self(Arc::new(Inner {
             preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
-            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone()),
+            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone(), shared),
             sessions,
             guests: Guests::default(),
             admission: Semaphore::new(traffic.max_concurrency as usize),
@@ -152,16 +164,44 @@ impl Authenticator {
         Failed { error, audit }
     }
 
+    /// The analytics event of a call, as JSON: what the webhook gets.
+    #[must_use]
+    pub fn analytics(&self, request: &GuestRequest, outcome: &Outcome) -> String {
+        outcome.whom(request).event(&outcome.facts)
+    }
+
+    /// The audit record `guest.authentication` of a call, as JSON.
+    #[must_use]
+    pub fn audit(&self, request: &GuestRequest, outcome: &Outcome) -> String {
+        let whom = outcome.whom(request);
+        self.0.enricher.auditor.success(whom.subject(), whom.guest_id, &outcome.facts, whom.request_id)
+    }
+
+    /// The address as audit records show it, where that is not the whole of it.
+    #[must_use]
+    pub fn shown(&self, email: &str) -> Option<String> {
+        self.0.enricher.auditor.shown(email)
+    }
+
     /// Ends a session and returns the audit record of it.
-    pub fn invalidate(&self, session_key: &str) -> Result<String, Error> {
-        let _running = self.0.lifecycle.enter()?;
-        self.0.sessions.invalidate(session_key);
+    pub async fn invalidate(&self, session_key: &str) -> Result<String, Error> {
+        self.invalidate_entered(self.enter(), session_key).await
+    }
+
+    pub(crate) async fn invalidate_entered(&self, entry: Entry, session_key: &str) -> Result<String, Error> {
+        entry?.run(|| self.0.sessions.invalidate(session_key)).await?;
         Ok(self.0.enricher.auditor.invalidation(session_key))
     }
 
+    /// Whether ending a session is a matter of asking somebody else.
+    pub(crate) fn shares_sessions(&self) -> bool {
+        matches!(self.0.sessions, Guard::Shared(_))
+    }
+
     /// Frees the key of a session that nobody took; no record is made.
-    pub fn release(&self, session_key: &str) {
-        self.0.sessions.invalidate(session_key);
+    pub(crate) async fn release(&self, session_key: &str) {
+        // What a shared store does not hear of ends with its token.
+        let _ = self.0.sessions.invalidate(session_key).await;
     }
 
     /// A token that the API should accept.
@@ -203,7 +243,8 @@ impl Authenticator {
             self.0.api.sender.once(Call::WarmUp, Exchange::new(Method::HEAD, origin.clone()), until)
         });
         let token = self.0.oauth.access_token();
-        entry?.run(|| async { join(token, join_all(opened)).await.0 }).await.map(drop)
+        let ready = join(join_all(opened), self.0.sessions.ready());
+        entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
     }
 
     /// Waits until every analytics event has been delivered or given up.
@@ -216,7 +257,11 @@ impl Authenticator {
     /// Refuses new calls from now on, before the future is first polled. It ends when the running calls and the
     /// deliveries have ended; what outlasts `limit` is cancelled or given up.
     pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
-        self.0.lifecycle.close(limit)
+        let (own, closing) = (Arc::clone(&self.0), self.0.lifecycle.close(limit));
+        async move {
+            closing.await;
+            own.sessions.close().await;
+        }
     }
 
     /// Analytics events that wait.
@@ -242,6 +287,7 @@ impl Authenticator {
             enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
             oauth_requests: inner.oauth.requests(),
             live_sessions: inner.sessions.len(),
+            store: inner.sessions.metrics(),
             in_flight,
             queued: inner.lifecycle.running().saturating_sub(admitted) + paced,
             analytics: crate::metrics::Deliveries { pending: self.undelivered(), delivered, failed },
@@ -249,35 +295,36 @@ impl Authenticator {
     }
 }
 
+impl Outcome {
+    fn whom<'a>(&'a self, request: &'a GuestRequest) -> Authenticated<'a> {
+        Authenticated::new(request, &self.guest_id, self.facts.expires_in, &self.request_id)
+    }
+}
+
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
-        let session = self.sessions.reserve(&session_key(&request.email, &request.channel_id))?;
+        self.api.sender.pacing.look();
+        let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
 
         let (guest, profile) = self.admitted(request, &session, &trip).await?;
+        session.belongs_to(&guest);
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
         let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
 
-        session.keep(guest.expires_in);
+        session.keep(guest.expires_in).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
-        let whom = Authenticated {
-            guest_id: &guest.id,
-            expires_in: guest.expires_in.as_secs(),
-            email: &request.email,
-            consent: true,
-            channel_id: request.channel_id.as_str(),
-            request_id: Some(&trip.request_id),
-        };
-        let report = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
-        Ok(Outcome { guest_data: guest.json, analytics: report.analytics, audit: report.audit })
+        let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
+        let facts = self.enricher.report(&whom, profile.as_ref(), enrichment, started);
+        Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }
 
     /// The guest and the profile, side by side; a guest that cannot be had ends the lookup too.
     async fn admitted(
         &self,
         request: &GuestRequest,
-        session: &Reservation,
+        session: &Hold,
         trip: &Trip,
     ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
         let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
@@ -307,7 +354,11 @@ impl Inner {
 
     /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
     async fn recover(&self, key: Key, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
-        match self.guests.get(key) {
+        let known = match self.guests.get(key) {
+            Some(known) => Some(known),
+            None => self.sessions.known(key).await,
+        };
+        match known {
             Some(Known::Live(guest)) => Ok(guest),
             Some(Known::Refreshable(guest, refresh_token)) => {
                 let fresh = self.rotation.rotate(&refresh_token, trip).await.map_err(|_| conflict.clone())?;
@@ -347,21 +398,4 @@ fn origins(login: &Url, api: &Url, reports: &Reports) -> Vec<Url> {
 
 fn subject(request: &GuestRequest) -> Subject<'_> {
     Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
-}
-
-impl Outcome {
-    /// `{ guestData, analytics, audit }`. The parts are JSON already and are not parsed again.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        [
-            "{\"guestData\":",
-            self.guest_data.expose(),
-            ",\"analytics\":",
-            &self.analytics,
-            ",\"audit\":",
-            &self.audit,
-            "}",
-        ]
-        .concat()
-    }
 }

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::analytics::{Event, Outbox};
-use crate::audit::{Auditor, Enrichment, Subject, Timestamp};
+use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::crm::{Crm, Profile};
 use crate::error::{Code, Error};
 use crate::guest_api::{GuestApi, Trip};
 use crate::json::Members;
+use crate::validation::GuestRequest;
 
 /// Whom a report is about.
 pub(crate) struct Authenticated<'a> {
@@ -22,12 +23,6 @@ pub(crate) struct Authenticated<'a> {
     pub(crate) consent: bool,
     pub(crate) channel_id: &'a str,
     pub(crate) request_id: Option<&'a str>,
-}
-
-/// The analytics event and the audit record of one authentication, as JSON texts.
-pub(crate) struct Report {
-    pub(crate) analytics: String,
-    pub(crate) audit: String,
 }
 
 /// Enriches guests and reports on them.
@@ -78,7 +73,9 @@ impl Enricher {
             channel_id: &channel_id,
             request_id: None,
         };
-        let Report { analytics, audit } = self.report(&whom, profile.as_ref(), enrichment, started);
+        let facts = self.report(&whom, profile.as_ref(), enrichment, started);
+        let (analytics, audit) =
+            (whom.event(&facts), self.auditor.success(whom.subject(), whom.guest_id, &facts, whom.request_id));
         Ok(format!("{{\"analytics\":{analytics},\"audit\":{audit}}}"))
     }
 
@@ -99,30 +96,56 @@ impl Enricher {
         Enrichment::Failed
     }
 
-    /// Posts the event and writes the record.
+    /// Posts the event.
     pub(crate) fn report(
         &self,
         whom: &Authenticated<'_>,
         profile: Option<&Profile>,
         enrichment: Enrichment,
         started: Instant,
-    ) -> Report {
-        let latency = started.elapsed().as_millis() as u64;
+    ) -> Facts {
         let tier = profile.and_then(|profile| RawValue::from_string(profile.tier()).ok());
-        let analytics = Event {
-            guest_id: whom.guest_id,
-            email: whom.email,
-            channel_id: whom.channel_id,
-            crm_tier: tier.as_deref().unwrap_or(RawValue::NULL),
-            auth_latency_ms: latency,
+        let facts = Facts {
+            latency_ms: started.elapsed().as_millis() as u64,
+            expires_in: whom.expires_in,
             timestamp: Timestamp::now(),
-        }
-        .to_json();
+            crm_tier: tier.unwrap_or_else(|| RawValue::NULL.to_owned()),
+            enrichment,
+        };
         if let Some(outbox) = &self.outbox {
-            outbox.post(analytics.clone());
+            outbox.post(whom.event(&facts));
         }
-        let subject = Subject { email: Some(whom.email), consent: whom.consent, channel_id: Some(whom.channel_id) };
-        let audit = self.auditor.success(subject, whom.guest_id, latency, whom.expires_in, enrichment, whom.request_id);
-        Report { analytics, audit }
+        facts
+    }
+}
+
+impl<'a> Authenticated<'a> {
+    /// For a request that passed.
+    pub(crate) fn new(request: &'a GuestRequest, guest_id: &'a str, expires_in: u64, request_id: &'a str) -> Self {
+        Self {
+            guest_id,
+            expires_in,
+            email: &request.email,
+            consent: true,
+            channel_id: request.channel_id.as_str(),
+            request_id: Some(request_id),
+        }
+    }
+
+    /// The analytics event as JSON.
+    pub(crate) fn event(&self, facts: &Facts) -> String {
+        Event {
+            guest_id: self.guest_id,
+            email: self.email,
+            channel_id: self.channel_id,
+            crm_tier: &facts.crm_tier,
+            auth_latency_ms: facts.latency_ms,
+            timestamp: facts.timestamp,
+        }
+        .to_json()
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { email: Some(self.email), consent: self.consent, channel_id: Some(self.channel_id) }
     }
 }

@@ -2,13 +2,55 @@
 
 use std::time::Duration;
 
-use crate::net::fleet::{LaneRuling, Report, Ruling};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::net::fleet::{Fleet, LaneRuling, PATIENCE, Report, Ruling};
 use crate::net::lane::LANES;
+use crate::redis::{Command, Redis, Vault, script};
+use crate::sessions::{Key, Keys};
 
 /// Runs on Redis with one key, by its own clock.
 pub const SCRIPT: &str = include_str!("gate.lua");
 
 const LANE_FIELDS: usize = 4;
+
+script!(
+    /// Takes a report, gives a ruling.
+    GATE,
+    SCRIPT
+);
+
+/// The processes that log in as one client to one API: their limit is the same.
+pub(crate) struct SharedGate {
+    redis: Redis,
+    key: String,
+}
+
+impl SharedGate {
+    pub(crate) fn new(vault: &Vault, keys: &Keys, api: &Url, client_id: &str) -> Self {
+        let Key(id) = keys.of(&format!("{} {client_id}", api.origin().ascii_serialization()));
+        Self { redis: vault.redis().clone(), key: vault.name("gate", id) }
+    }
+}
+
+impl Fleet for SharedGate {
+    fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
+        let (redis, key) = (self.redis.clone(), self.key.clone());
+        async move {
+            let arguments = arguments(&report);
+            let command = |_| {
+                let command = Command::script(&GATE).key(&key);
+                arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
+            };
+            let answer: Vec<i64> = redis.run(Instant::now() + PATIENCE, command).await.ok()?;
+            ruling(&answer)
+        }
+        .boxed()
+    }
+}
 
 /// The script's arguments.
 pub fn arguments(report: &Report) -> Vec<i64> {
@@ -17,7 +59,12 @@ pub fn arguments(report: &Report) -> Vec<i64> {
     let (lane, pause) = report.throttled.map_or((0, 0), |(lane, pause)| (lane as i64 + 1, millis(pause)));
     let mut arguments = vec![lane, pause];
     for lane in &report.lanes {
-        arguments.extend([i64::from(lane.sent), i64::from(lane.refused), i64::from(lane.wanted), millis(lane.patience)]);
+        arguments.extend([
+            i64::from(lane.sent),
+            i64::from(lane.refused),
+            i64::from(lane.wanted),
+            millis(lane.patience),
+        ]);
     }
     arguments
 }

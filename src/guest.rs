@@ -33,7 +33,8 @@ impl Guest {
         Self::from_json(answer.text().into_owned())
     }
 
-    fn from_json(json: String) -> Option<Self> {
+    /// Reads the JSON of an answer.
+    pub(crate) fn from_json(json: String) -> Option<Self> {
         let (id, token, expires_in, refresh_token) = {
             let body = Members::parse(&json)?;
             let id = body.string("guestId").filter(|id| !id.is_empty())?.into_owned();

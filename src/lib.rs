@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | the boundary to Node.js | `addon` |
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
-//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`gate`], [`crm`], [`analytics`], [`audit`] |
+//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
+//! | what processes share | [`shared`], [`gate`], [`redis`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
 //!
@@ -33,9 +34,11 @@ mod lifecycle;
 pub mod metrics;
 pub mod net;
 pub mod oauth;
+pub mod redis;
 mod rotation;
 pub mod secret;
 pub mod sessions;
+mod shared;
 pub mod signature;
 mod sync;
 pub mod text;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use crate::error::Code;
+use crate::sessions::shared::StoreMetrics;
 use crate::sync::lock;
 
 /// A snapshot for `metrics()`.
@@ -28,8 +29,11 @@ pub struct Metrics {
     pub enrichment_failures: u64,
     /// Token requests.
     pub oauth_requests: u64,
-    /// Sessions and reservations.
+    /// Sessions and reservations in memory; with a shared store, the reservations that this process holds.
     pub live_sessions: usize,
+    /// The shared store, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreMetrics>,
     /// Guest API requests under way.
     pub in_flight: u32,
     /// Calls that wait for their turn.

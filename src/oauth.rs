@@ -1,5 +1,7 @@
 //! The access token: fetched once for all who wait, renewed before it expires, dropped when the API refuses it.
 
+mod shared;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +17,9 @@ use crate::net::fault;
 use crate::net::flight::Flights;
 use crate::net::retry::{Order, Repeat, Sender};
 use crate::secret::Secret;
+use crate::shared::Shared;
 use crate::sync::lock;
+use shared::SharedToken;
 
 /// A token is renewed this long before it expires, or a tenth of its life where that is less.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
@@ -51,7 +55,10 @@ struct Inner {
     credentials: Credentials,
     sender: Arc<Sender>,
     form: Secret,
+    shared: Option<SharedToken>,
     cached: Mutex<Option<Cached>>,
+    /// What the API refused last: another process may still offer it.
+    rejected: Mutex<Option<Secret>>,
     flights: Flights<(), Secret>,
     requests: AtomicU64,
 }
@@ -62,8 +69,27 @@ struct Cached {
     expires_at: Instant,
 }
 
+/// A token and its life; no life means: use once.
+struct Grant {
+    token: Secret,
+    life: Option<Life>,
+}
+
+struct Life {
+    whole: Duration,
+    left: Duration,
+}
+
+impl Life {
+    /// A token is renewed this long before its end.
+    fn margin(&self) -> Duration {
+        RENEWAL_MARGIN.min(self.whole / RENEWAL_SHARE)
+    }
+}
+
 impl OAuth {
-    pub(crate) fn new(credentials: Credentials, sender: Arc<Sender>) -> Self {
+    /// With `shared`, the token is that of all processes.
+    pub(crate) fn new(credentials: Credentials, sender: Arc<Sender>, shared: Option<&Shared>) -> Self {
         // The order of the fields is part of the contract.
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -72,10 +98,12 @@ impl OAuth {
             .append_pair("scope", &credentials.scope)
             .finish();
         Self(Arc::new(Inner {
+            shared: shared.map(|shared| SharedToken::new(shared, &credentials)),
             credentials,
             sender,
             form: Secret::new(form),
             cached: Mutex::new(None),
+            rejected: Mutex::new(None),
             flights: Flights::default(),
             requests: AtomicU64::new(0),
         }))
@@ -106,6 +134,9 @@ impl OAuth {
 
     /// Drops a token that the API refused, unless a newer one has taken its place.
     pub fn reject(&self, token: &Secret) {
+        if self.0.shared.is_some() {
+            *lock(&self.0.rejected) = Some(token.clone());
+        }
         let mut cached = lock(&self.0.cached);
         if cached.as_ref().is_some_and(|cached| cached.token.same_as(token)) {
             *cached = None;
@@ -127,16 +158,22 @@ impl std::fmt::Debug for OAuth {
 
 impl Inner {
     async fn fetch(&self) -> Result<Secret, Error> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let outcome = self.request().await;
+        let outcome = match &self.shared {
+            None => self.request().await,
+            Some(shared) => {
+                let rejected = lock(&self.rejected).clone();
+                let until = Instant::now() + self.credentials.total_timeout;
+                shared.get(rejected.as_ref(), until, || self.request()).await
+            }
+        };
         let mut cached = lock(&self.cached);
         match outcome {
-            Ok((token, life)) => {
+            Ok(Grant { token, life }) => {
                 let now = Instant::now();
                 *cached = life.map(|life| Cached {
                     token: token.clone(),
-                    renew_at: now + life - RENEWAL_MARGIN.min(life / RENEWAL_SHARE),
-                    expires_at: now + life,
+                    renew_at: now + life.left.saturating_sub(life.margin()),
+                    expires_at: now + life.left,
                 });
                 Ok(token)
             }
@@ -149,7 +186,8 @@ impl Inner {
         }
     }
 
-    async fn request(&self) -> Result<(Secret, Option<Duration>), Error> {
+    async fn request(&self) -> Result<Grant, Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let order = Order {
             call: Call::OAuth,
             repeat: Repeat::Freely,
@@ -172,7 +210,7 @@ impl Inner {
 }
 
 /// The token and its life; no life where `expires_in` is missing or unusable, which means: use once.
-fn parse(answer: &Answer) -> Option<(Secret, Option<Duration>)> {
+fn parse(answer: &Answer) -> Option<Grant> {
     let text = answer.text();
     let body = Members::parse(&text)?;
     let token = body.string("access_token").filter(|token| !token.is_empty())?;
@@ -181,6 +219,7 @@ fn parse(answer: &Answer) -> Option<(Secret, Option<Duration>)> {
     let life = body
         .number("expires_in")
         .filter(|seconds| *seconds > 0.0)
-        .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())));
-    Some((Secret::new(token), life))
+        .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
+        .map(|whole| Life { whole, left: whole });
+    Some(Grant { token: Secret::new(token), life })
 }

@@ -1,5 +1,7 @@
 //! Refresh tokens: one refresh for all who ask at once, and what became of those that were used.
 
+mod shared;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +13,9 @@ use crate::guest_api::{GuestApi, Trip};
 use crate::net::flight::Flights;
 use crate::secret::Secret;
 use crate::sessions::{Key, Keys};
+use crate::shared::Shared;
 use crate::sync::lock;
+use shared::SharedRotation;
 
 /// Used refresh tokens that are remembered, so that a second use finds the newest guest token.
 const REMEMBERED: usize = 4096;
@@ -21,6 +25,7 @@ pub(crate) struct Rotation {
     api: Arc<GuestApi>,
     keys: Keys,
     used: Arc<Mutex<Used>>,
+    shared: Option<Arc<SharedRotation>>,
     flights: Flights<Key, Refreshed>,
 }
 
@@ -37,8 +42,10 @@ struct Successor {
 }
 
 impl Rotation {
-    pub(crate) fn new(api: Arc<GuestApi>, keys: Keys) -> Self {
-        Self { api, keys, used: Arc::default(), flights: Flights::default() }
+    /// With `shared`, all processes rotate as one.
+    pub(crate) fn new(api: Arc<GuestApi>, keys: Keys, shared: Option<Shared>) -> Self {
+        let shared = shared.map(|shared| Arc::new(SharedRotation::new(shared)));
+        Self { api, keys, used: Arc::default(), shared, flights: Flights::default() }
     }
 
     /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
@@ -46,15 +53,27 @@ impl Rotation {
         let key = self.keys.of(refresh_token.expose());
         let flight = self.flights.join(key, || {
             let (api, used, keys) = (Arc::clone(&self.api), Arc::clone(&self.used), self.keys.clone());
-            let (refresh_token, trip) = (refresh_token.clone(), trip.clone());
+            let (shared, refresh_token, trip) = (self.shared.clone(), refresh_token.clone(), trip.clone());
             async move {
-                match api.refresh(&refresh_token, &trip).await {
+                let refresh = || api.refresh(&refresh_token, &trip);
+                let outcome = match &shared {
+                    None => refresh().await,
+                    Some(shared) => shared.once(key, trip.deadline, refresh).await,
+                };
+                match outcome {
                     Ok(fresh) => {
                         let expires_at = Instant::now() + fresh.expires_in;
                         lock(&used).remember(key, Successor { fresh: fresh.clone(), expires_at });
                         Ok(fresh)
                     }
-                    Err(error) if error.code() == Code::Conflict => lock(&used).newest(key, &keys).ok_or(error),
+                    Err(error) if error.code() == Code::Conflict => {
+                        // Another process may have gone further along the chain than this one.
+                        let elsewhere = match &shared {
+                            None => None,
+                            Some(shared) => shared.newest(key).await,
+                        };
+                        elsewhere.or_else(|| lock(&used).newest(key, &keys)).ok_or(error)
+                    }
                     Err(error) => Err(error),
                 }
             }

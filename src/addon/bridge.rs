@@ -5,6 +5,7 @@
 //! calls and does that itself.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,11 +15,13 @@ use napi::bindgen_prelude::{Function, ToNapiValue};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::{runtime::runtime, text};
 use crate::error::{Code, Error};
+use crate::json::quote;
 use crate::secret::Secret;
 use crate::sync::lock;
 
@@ -26,19 +29,23 @@ type Dispatch = ThreadsafeFunction<(), (), Batch, Status, false, true, 0>;
 
 /// What JavaScript is told. `lib/bridge.js` knows the numbers.
 enum Message {
-    /// 0: a call succeeded.
-    Resolve { call: u32, text: String },
-    /// 1: a call failed; the text is a JSON object with the error's structure.
-    Reject { call: u32, text: String },
-    /// 2: something to warn of.
+    /// 0: a call succeeded; the result is JSON.
+    Resolve { call: u32, json: String },
+    /// 1: a call failed; a JSON object with the error's structure.
+    Reject { call: u32, json: String },
+    /// 2: something to warn of: a code, a space, a sentence.
     Warning { text: String },
     /// 3: an outbox has nothing left to deliver.
     Idle,
-    /// 4: a token manager wants an access token; the text is its number.
+    /// 4: a token manager wants an access token; its number.
     TokenWanted { request: u32, source: u32 },
 }
 
-/// All that has gathered. In JavaScript, one flat array: `[kind, number, text, …]`.
+/// The result of a call that has none.
+pub(super) const NOTHING: &str = "null";
+
+/// All that has gathered. In JavaScript, the text of one flat JSON array, `[kind, number, value, …]`: one string costs less than
+/// an element for each value, and one `JSON.parse` less than many.
 pub struct Batch(Vec<Message>);
 
 /// The connection of one JavaScript environment to the core.
@@ -140,12 +147,12 @@ impl Shared {
     }
 
     /// Warns through the process' own channel.
-    pub(super) fn warn(&self, text: String) {
+    pub(super) fn warn(self: &Arc<Self>, text: String) {
         self.send(Message::Warning { text });
     }
 
     /// Tells that an outbox has run empty.
-    pub(super) fn idle(&self) {
+    pub(super) fn idle(self: &Arc<Self>) {
         self.send(Message::Idle);
     }
 
@@ -164,14 +171,29 @@ impl Shared {
         .boxed()
     }
 
-    fn send(&self, message: Message) {
+    fn send(self: &Arc<Self>, message: Message) {
         if self.queue.closed.load(Ordering::SeqCst) {
             return;
         }
         lock(&self.queue.messages).push(message);
-        if !self.queue.scheduled.swap(true, Ordering::SeqCst) {
-            self.dispatch.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        if self.queue.scheduled.swap(true, Ordering::SeqCst) {
+            return;
         }
+        let Ok(runtime) = Handle::try_current() else {
+            self.deliver();
+            return;
+        };
+        // Waking the JavaScript thread costs more than most of what it is woken for: the tasks that can run now, many of
+        // which end calls, go first, and their results come along.
+        let shared = Arc::clone(self);
+        runtime.spawn(async move {
+            tokio::task::yield_now().await;
+            shared.deliver();
+        });
+    }
+
+    fn deliver(&self) {
+        self.dispatch.call((), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 
@@ -188,8 +210,8 @@ impl<F: FnOnce(Error) -> String> Settlement<F> {
         self.broken_off = None;
         let call = self.call;
         self.shared.send(match outcome {
-            Ok(text) => Message::Resolve { call, text },
-            Err(text) => Message::Reject { call, text },
+            Ok(json) => Message::Resolve { call, json },
+            Err(json) => Message::Reject { call, json },
         });
     }
 }
@@ -205,7 +227,7 @@ impl<F: FnOnce(Error) -> String> Drop for Settlement<F> {
             } else {
                 Error::new(Code::Aborted, "The call was aborted")
             };
-            self.shared.send(Message::Reject { call: self.call, text: broken_off(error) });
+            self.shared.send(Message::Reject { call: self.call, json: broken_off(error) });
         }
     }
 }
@@ -221,40 +243,39 @@ pub(super) fn failed(error: &Error, audit: Option<&str>) -> String {
     format!("{{\"error\":{}{audit}}}", text(error))
 }
 
-impl ToNapiValue for Batch {
-    unsafe fn to_napi_value(env: sys::napi_env, batch: Self) -> napi::Result<sys::napi_value> {
-        const FIELDS: usize = 3;
-        let mut array = std::ptr::null_mut();
-        // SAFETY: `env` is the environment whose thread this runs on; `array` outlives the call.
-        napi::check_status!(unsafe {
-            sys::napi_create_array_with_length(env, batch.0.len() * FIELDS, &raw mut array)
-        })?;
-        for (i, message) in batch.0.into_iter().enumerate() {
-            let (kind, number, text) = match message {
-                Message::Resolve { call, text } => (0_u32, call, text),
-                Message::Reject { call, text } => (1, call, text),
-                Message::Warning { text } => (2, 0, text),
-                Message::Idle => (3, 0, String::new()),
-                Message::TokenWanted { request, source } => (4, request, source.to_string()),
+impl Batch {
+    fn to_json(&self) -> String {
+        const NUMBERS: usize = 16;
+        let size = |message: &Message| match message {
+            Message::Resolve { json, .. } | Message::Reject { json, .. } => json.len() + NUMBERS,
+            Message::Warning { text } => text.len() + 2 * NUMBERS,
+            Message::Idle | Message::TokenWanted { .. } => 2 * NUMBERS,
+        };
+        let mut all = String::with_capacity(self.0.iter().map(size).sum::<usize>() + NUMBERS);
+        for message in &self.0 {
+            all.push(if all.is_empty() { '[' } else { ',' });
+            // Writing to a string cannot fail.
+            let _ = match message {
+                Message::Resolve { call, json } => write!(all, "0,{call},{json}"),
+                Message::Reject { call, json } => write!(all, "1,{call},{json}"),
+                Message::Warning { text } => write!(all, "2,0,{}", quote(text)),
+                Message::Idle => write!(all, "3,0,0"),
+                Message::TokenWanted { request, source } => write!(all, "4,{request},{source}"),
             };
-            // SAFETY: as above; the values are made in this environment and this handle scope.
-            let values =
-                unsafe { [u32::to_napi_value(env, kind)?, u32::to_napi_value(env, number)?, string(env, &text)?] };
-            for (field, value) in values.into_iter().enumerate() {
-                // SAFETY: `array` was made above and has room for the index.
-                napi::check_status!(unsafe { sys::napi_set_element(env, array, (i * FIELDS + field) as u32, value) })?;
-            }
         }
-        Ok(array)
+        all.push_str(if all.is_empty() { "[]" } else { "]" });
+        all
     }
 }
 
-/// A JavaScript string; ASCII, which most answers are, is copied without being decoded.
-unsafe fn string(env: sys::napi_env, text: &str) -> napi::Result<sys::napi_value> {
-    let mut value = std::ptr::null_mut();
-    let length = text.len().cast_signed();
-    let create = if text.is_ascii() { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
-    // SAFETY: the caller vouches for `env`; pointer and length describe `text`, which is copied.
-    napi::check_status!(unsafe { create(env, text.as_ptr().cast(), length, &raw mut value) })?;
-    Ok(value)
+impl ToNapiValue for Batch {
+    unsafe fn to_napi_value(env: sys::napi_env, batch: Self) -> napi::Result<sys::napi_value> {
+        let json = batch.to_json();
+        // ASCII, which most answers are, is copied without being decoded.
+        let create = if json.is_ascii() { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
+        let mut value = std::ptr::null_mut();
+        // SAFETY: `env` is the environment whose thread this runs on; pointer and length describe `json`, which is copied.
+        napi::check_status!(unsafe { create(env, json.as_ptr().cast(), json.len().cast_signed(), &raw mut value) })?;
+        Ok(value)
+    }
 }

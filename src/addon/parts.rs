@@ -10,8 +10,9 @@ use napi_derive::napi;
 use tokio::time::Instant;
 
 use super::authenticator::tell;
-use super::bridge::{Bridge, Shared, failed, plain};
-use super::{payload, thrown};
+use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
+use super::payload::{self, Found, Oddities};
+use super::thrown;
 use crate::analytics::Outbox;
 use crate::authenticator::sender;
 use crate::config;
@@ -19,17 +20,20 @@ use crate::crm::Crm;
 use crate::enrich::Enricher;
 use crate::error::{Code, Error};
 use crate::guest_api::{GuestApi, Tokens, Trip};
+use crate::json::quote;
 use crate::lifecycle::Lifecycle;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
 use crate::sessions::{Keys, Sessions};
+use crate::shared::Shared as SharedState;
 use crate::signature::TokenVerifier;
 
 /// The native half of `OAuthManager`.
 #[napi]
 pub struct NativeOAuth {
     oauth: Arc<OAuth>,
+    shared: Option<SharedState>,
     lifecycle: Arc<Lifecycle>,
     bridge: Arc<Shared>,
 }
@@ -39,10 +43,12 @@ impl NativeOAuth {
     /// Throws an error's structure.
     #[napi(constructor, catch_unwind)]
     pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
-        let (_, credentials, traffic) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
-        let sender = sender(&traffic);
+        let (credentials, traffic, store) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
+        let sender = sender(&traffic, None);
+        let shared = store.map(|settings| SharedState::new(settings, &credentials.client_secret));
         let lifecycle = Lifecycle::new(Arc::clone(&sender), None);
-        Ok(Self { oauth: Arc::new(OAuth::new(credentials, sender)), lifecycle, bridge: Arc::clone(bridge.shared()) })
+        let oauth = Arc::new(OAuth::new(credentials, sender, shared.as_ref()));
+        Ok(Self { oauth, shared, lifecycle, bridge: Arc::clone(bridge.shared()) })
     }
 
     /// Resolves with an access token.
@@ -53,14 +59,22 @@ impl NativeOAuth {
             &self.bridge,
             call,
             abortable,
-            async move { Ok(entry?.run(|| oauth.access_token()).await?.expose().to_owned()) },
+            async move { Ok(quote(entry?.run(|| oauth.access_token()).await?.expose())) },
         )
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) -> napi::Result<()> {
-        close(&self.bridge, call, timeout_ms, &self.lifecycle)
+        let closing = self.lifecycle.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
+        let shared = self.shared.clone();
+        run(&self.bridge, call, false, async move {
+            closing.await;
+            if let Some(shared) = shared {
+                shared.vault.redis().close();
+            }
+            Ok(NOTHING.to_owned())
+        })
     }
 }
 
@@ -86,17 +100,32 @@ impl NativeTokenManager {
         let (api, traffic) = config::token_manager_from_json(&config).map_err(|error| thrown(&error))?;
         let bridge = Arc::clone(bridge.shared());
         let total_timeout = traffic.total_timeout;
-        let api = guest_api(api, sender(&traffic), &bridge, source);
-        let rotation = Rotation::new(Arc::clone(&api), Keys::random());
+        let api = guest_api(api, sender(&traffic, None), &bridge, source);
+        let rotation = Rotation::new(Arc::clone(&api), Keys::random(), None);
         let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
         let manager = Arc::new(TokenManager { api, rotation, total_timeout, lifecycle });
         Ok(Self { manager, bridge })
     }
 
-    /// Returns nothing when the call has begun, or the failure of a payload that was refused.
+    /// Returns nothing when the call has begun, or the failure of a payload that was refused. The fields are those of
+    /// `lib/payload.js`.
     #[napi(catch_unwind)]
-    pub fn create(&self, env: Env, call: u32, payload: Unknown<'_>, abortable: bool) -> napi::Result<Option<String>> {
-        let request = match payload::read(&env, payload)? {
+    pub fn create<'e>(
+        &self,
+        env: Env,
+        call: u32,
+        abortable: bool,
+        write: Unknown<'e>,
+        traits: u32,
+        email: Unknown<'e>,
+        consent: Unknown<'e>,
+        channel_id: Unknown<'e>,
+        name: Unknown<'e>,
+        attributes: Unknown<'e>,
+        oddities: Option<Oddities>,
+    ) -> napi::Result<Option<String>> {
+        let found = Found { traits, values: [email, consent, channel_id, name, attributes], oddities };
+        let request = match payload::read(env, &found, write)? {
             Ok(request) => request,
             Err(refused) => return Ok(Some(failed(&refused.to_error(), None))),
         };
@@ -115,7 +144,7 @@ impl NativeTokenManager {
         let refresh_token = Secret::new(refresh_token);
         run(&self.bridge, call, abortable, async move {
             let trip = Trip::new(manager.total_timeout);
-            Ok(entry?.run(|| manager.rotation.rotate(&refresh_token, &trip)).await?.token.expose().to_owned())
+            Ok(quote(entry?.run(|| manager.rotation.rotate(&refresh_token, &trip)).await?.token.expose()))
         })
     }
 
@@ -150,7 +179,7 @@ impl NativeEnricher {
                 format!("is required where {given} is given: both are needed to write attributes"),
             )));
         }
-        let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic));
+        let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic, None));
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
             api: api.zip(source).map(|(api, source)| guest_api(api, Arc::clone(&sender), &bridge, source)),
@@ -249,6 +278,6 @@ fn close(bridge: &Arc<Shared>, call: u32, timeout_ms: Option<u32>, lifecycle: &A
     let closing = lifecycle.close(timeout_ms.map(|ms| Duration::from_millis(ms.into())));
     run(bridge, call, false, async move {
         closing.await;
-        Ok(String::new())
+        Ok(NOTHING.to_owned())
     })
 }

@@ -1,26 +1,46 @@
-//! A guest request, read from a JavaScript value as zod reads it.
-//!
-//! zod's steps are visible to proxies and getters, so they are taken here one by one in its order: for each key of the
-//! schema `payload[key]`, what its type needs to know, then `key in payload`. Whatever user code throws on the way goes on to
-//! the caller, as it is. [`validation`](crate::validation) decides; what an object is called in `received …` is asked last, as
-//! zod does.
+//! A guest request, as `lib/payload.js` found it: the values of its fields, read there in zod's order, on their way to
+//! [`validation`](crate::validation), which decides.
 
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue as _, ValueType};
 use napi_derive::napi;
 use serde_json::value::RawValue;
 
-use self::builtins::{Function, Property};
 use self::js::{Js, Value};
-use self::object::Record;
 use crate::audit::Subject;
 use crate::error::Error;
 use crate::text::Text;
-use crate::validation::{Candidate, Field, Given, GuestRequest, Issue, Key, Problem, Refusal, validate};
+use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, validate};
 
-mod builtins;
 mod js;
-mod object;
+
+/// Bits of `traits`, above those that say which [`Key`]s are present.
+const IS_OBJECT: u32 = 1 << 5;
+const HAS_RECORD: u32 = 1 << 6;
+
+/// What nearly no payload has, but zod would look at.
+#[napi(object)]
+pub struct Oddities {
+    /// Enumerable symbols among the keys of `attributes`.
+    pub symbols: u32,
+    /// The `length` of a `channelId` that is no string.
+    pub channel_length: Option<f64>,
+    /// Whether that `channelId` is an array.
+    pub channel_array: bool,
+    /// The `length` of a `name` that is no string.
+    pub name_length: Option<f64>,
+    /// Whether that `name` is an array.
+    pub name_array: bool,
+}
+
+/// A payload's fields: five values, what is known of them, and the payload itself in the place of the first where it is no
+/// object.
+pub(super) struct Found<'e> {
+    pub(super) traits: u32,
+    /// By [`Key`].
+    pub(super) values: [Unknown<'e>; Key::ALL.len()],
+    pub(super) oddities: Option<Oddities>,
+}
 
 /// A payload that did not pass.
 pub(super) struct Refused(Refusal);
@@ -35,199 +55,117 @@ impl Refused {
         }
     }
 
-    /// The error, with zod's issues.
+    /// The error, with zod's issues. Where one is about an object, JavaScript adds what zod calls it.
     pub(super) fn to_error(&self) -> Error {
         self.0.to_error()
     }
 }
 
-/// Reads a request, its attributes as the JSON text that `JSON.stringify` gives for what zod would return. An `Err` outside
-/// is an exception of user code, or the `TypeError` of `JSON.stringify`.
-pub(super) fn read(env: &Env, payload: Unknown<'_>) -> napi::Result<Result<GuestRequest, Refused>> {
-    let js = Js::new(env)?;
-    // SAFETY: napi's glue hands over a handle of the call that runs now.
-    let payload = unsafe { Js::adopt(payload.raw()) };
-    let seen = Seen::inspect(&js, payload)?;
-    Ok(match seen.verdict {
+/// A request that passed; `write` gives the JSON text of its attributes, asked last. An `Err` outside is an exception of user
+/// code, or the `TypeError` of `JSON.stringify`.
+pub(super) fn read<'e>(env: Env, found: &Found<'e>, write: Unknown<'e>) -> napi::Result<Result<GuestRequest, Refused>> {
+    let js = Js::new(env);
+    Ok(match validate_found(&js, found)? {
         Ok(mut request) => {
-            request.attributes = seen.record.map_or(Ok(None), |record| stringify(&js, record.copy))?;
+            if found.has_record() {
+                request.attributes = attributes(&js, adopt(write), adopt(found.values[Key::Attributes as usize]))?;
+            }
             Ok(request)
         }
-        Err(mut refusal) => {
-            for issue in refusal.issues.as_mut_slice() {
-                let value = issue.key.map_or(payload, |key| seen.values[key as usize]);
-                if let Problem::WrongType { received: received @ None, .. } = &mut issue.problem {
-                    *received = Some(js.text(object::received_name(&js, value)?)?);
-                }
-            }
-            Err(Refused(refusal))
-        }
+        Err(refusal) => Err(Refused(refusal)),
     })
 }
 
-/// For `GuestRequestSchema`. A payload that passes goes to `build(email, consent, channelId, name, attributes, hasName,
-/// hasAttributes)`, and what that returns is returned: JavaScript makes an object several times faster than Node-API. For one
-/// that does not pass, an array is returned: the JSON text of the issues, then a value for each issue that JSON cannot hold, in
-/// order. That is the symbol at the end of the path of an `invalid_key`, and an object whose name, from [`received_name_of`],
-/// belongs to the end of the message of an `invalid_type` that ends with `received `.
+/// For `GuestRequestSchema`: the JSON of the issues, or nothing for a payload that passes.
 #[napi(catch_unwind)]
-pub fn validate_payload<'e>(env: &'e Env, payload: Unknown<'e>, build: Unknown<'e>) -> napi::Result<Unknown<'e>> {
-    let js = Js::new(env)?;
+pub fn validate_payload(
+    env: Env,
+    traits: u32,
+    email: Unknown<'_>,
+    consent: Unknown<'_>,
+    channel_id: Unknown<'_>,
+    name: Unknown<'_>,
+    attributes: Unknown<'_>,
+    oddities: Option<Oddities>,
+) -> napi::Result<Option<String>> {
+    let found = Found { traits, values: [email, consent, channel_id, name, attributes], oddities };
+    Ok(validate_found(&Js::new(env), &found)?.err().map(|refusal| refusal.issues.to_json()))
+}
+
+fn adopt(value: Unknown<'_>) -> Value<'_> {
     // SAFETY: napi's glue hands over handles of the call that runs now.
-    let (payload, build) = unsafe { (Js::adopt(payload.raw()), Js::adopt(build.raw())) };
-    let seen = Seen::inspect(&js, payload)?;
-    let result = match &seen.verdict {
-        Ok(_) => seen.build(&js, build)?,
-        Err(refusal) => seen.failure(&js, refusal)?,
-    };
-    // SAFETY: made in this call, in whose scope the result is handed over.
-    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), result.raw()) })
+    unsafe { Js::adopt(value.raw()) }
 }
 
-/// What zod calls an object in `received …`. May run, and throw, what the object defines.
-#[napi(catch_unwind)]
-pub fn received_name_of<'e>(env: &'e Env, value: Unknown<'e>) -> napi::Result<Unknown<'e>> {
-    let js = Js::new(env)?;
-    // SAFETY: napi's glue hands over a handle of the call that runs now.
-    let name = object::received_name(&js, unsafe { Js::adopt(value.raw()) })?;
-    // SAFETY: made in this call, in whose scope the result is handed over.
-    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), name.raw()) })
+fn validate_found<'e>(js: &Js<'e>, found: &Found<'e>) -> napi::Result<Result<GuestRequest, Refusal>> {
+    let field = |key: Key| napi::Result::Ok(Field { given: found.given(js, key)?, present: found.is_present(key) });
+    if found.traits & IS_OBJECT == 0 {
+        return Ok(Err(Refusal::not_an_object(found.given(js, Key::Email)?.received())));
+    }
+    Ok(validate(Candidate {
+        email: field(Key::Email)?,
+        consent: field(Key::Consent)?,
+        channel_id: field(Key::ChannelId)?,
+        name: field(Key::Name)?,
+        attributes: field(Key::Attributes)?,
+    }))
 }
 
-/// What was found in a payload.
-struct Seen<'e> {
-    payload: Value<'e>,
-    /// By [`Key`].
-    values: [Value<'e>; Key::ALL.len()],
-    /// By [`Key`].
-    present: [bool; Key::ALL.len()],
-    record: Option<Record<'e>>,
-    verdict: Result<GuestRequest, Refusal>,
-}
+impl<'e> Found<'e> {
+    fn is_present(&self, key: Key) -> bool {
+        self.traits & (1 << key as u32) != 0
+    }
 
-impl<'e> Seen<'e> {
-    fn inspect(js: &Js<'e>, payload: Value<'e>) -> napi::Result<Self> {
-        let kind = js.kind(payload)?;
-        let (mut values, mut present, mut record) = ([payload; Key::ALL.len()], [false; Key::ALL.len()], None);
-        let verdict = if object::is_object(js, payload, kind)? {
-            let mut field = |key: Key| {
-                let name = js.name(name_of(key))?;
-                let value = js.get(payload, name)?;
-                let given = match key {
-                    Key::Attributes => attributes(js, value, &mut record)?,
-                    _ => given(js, key, value)?,
-                };
-                let there = js.has(payload, name)?;
-                (values[key as usize], present[key as usize]) = (value, there);
-                napi::Result::Ok(Field { given, present: there })
-            };
-            validate(Candidate {
-                email: field(Key::Email)?,
-                consent: field(Key::Consent)?,
-                channel_id: field(Key::ChannelId)?,
-                name: field(Key::Name)?,
-                attributes: field(Key::Attributes)?,
-            })
-        } else {
-            Err(Refusal::not_an_object(other(js, payload, kind)?.received()))
+    fn has_record(&self) -> bool {
+        self.traits & HAS_RECORD != 0 && self.is_present(Key::Attributes)
+    }
+
+    fn given(&self, js: &Js<'e>, key: Key) -> napi::Result<Given> {
+        let oddities = self.oddities.as_ref();
+        if key == Key::Attributes && self.traits & HAS_RECORD != 0 {
+            return Ok(Given::Record { symbols: oddities.map_or(0, |odd| odd.symbols as usize) });
+        }
+        let value = adopt(self.values[key as usize]);
+        let received = match js.kind(value)? {
+            ValueType::Undefined => return Ok(Given::Undefined),
+            ValueType::String => return Ok(Given::Text(js.text(value)?)),
+            ValueType::Boolean => return Ok(Given::Boolean(js.boolean(value)?)),
+            ValueType::Null => Some("null"),
+            ValueType::Number => Some(name_of_number(js.number(value)?)),
+            ValueType::Symbol => Some("symbol"),
+            ValueType::BigInt => Some("bigint"),
+            ValueType::Function => Some("function"),
+            _ => None,
         };
-        if !present[Key::Attributes as usize] {
-            record = None;
-        }
-        Ok(Self { payload, values, present, record, verdict })
-    }
-
-    /// See [`validate_payload`].
-    fn build(&self, js: &Js<'e>, build: Value<'e>) -> napi::Result<Value<'e>> {
-        let [email, consent, channel_id, name, attributes] = self.values;
-        let attributes = self.record.as_ref().map_or(attributes, |record| record.copy);
-        let has_name = js.bool_value(self.present[Key::Name as usize])?;
-        let has_attributes = js.bool_value(self.present[Key::Attributes as usize])?;
-        js.call_value(build, build, [email, consent, channel_id, name, attributes, has_name, has_attributes])
-    }
-
-    /// See [`validate_payload`].
-    fn failure(&self, js: &Js<'e>, refusal: &Refusal) -> napi::Result<Value<'e>> {
-        let mut parts = vec![js.string(&refusal.issues.to_json())?];
-        let mut symbols = self.record.iter().flat_map(|record| &record.symbols);
-        for issue in refusal.issues.as_slice() {
-            match issue.problem {
-                Problem::WrongType { received: None, .. } => parts.push(self.at(issue)),
-                Problem::SymbolKey => parts.extend(symbols.next()),
-                _ => {}
-            }
-        }
-        js.array(&parts)
-    }
-
-    /// The value that an issue is about.
-    fn at(&self, issue: &Issue) -> Value<'e> {
-        issue.key.map_or(self.payload, |key| self.values[key as usize])
+        let length = oddities.and_then(|odd| odd.length(key));
+        Ok(Given::Other { received: received.map(Text::from), length })
     }
 }
 
-fn name_of(key: Key) -> Property {
-    match key {
-        Key::Email => Property::Email,
-        Key::Consent => Property::Consent,
-        Key::ChannelId => Property::ChannelId,
-        Key::Name => Property::Name,
-        Key::Attributes => Property::Attributes,
+impl Oddities {
+    fn length(&self, key: Key) -> Option<Length> {
+        let (value, array) = match key {
+            Key::ChannelId => (self.channel_length, self.channel_array),
+            Key::Name => (self.name_length, self.name_array),
+            _ => return None,
+        };
+        value.map(|value| Length { array, value })
     }
 }
 
-fn given<'e>(js: &Js<'e>, key: Key, value: Value<'e>) -> napi::Result<Given> {
-    let kind = js.kind(value)?;
-    Ok(match kind {
-        ValueType::String => Given::Text(js.text(value)?),
-        ValueType::Boolean => Given::Boolean(js.boolean(value)?),
-        ValueType::Object | ValueType::Function | ValueType::External if matches!(key, Key::ChannelId | Key::Name) => {
-            match other(js, value, kind)? {
-                Given::Other { received, .. } => Given::Other { received, length: object::length(js, value)? },
-                given => given,
-            }
-        }
-        _ => other(js, value, kind)?,
-    })
-}
-
-fn attributes<'e>(js: &Js<'e>, value: Value<'e>, record: &mut Option<Record<'e>>) -> napi::Result<Given> {
-    let kind = js.kind(value)?;
-    *record = Record::read(js, value, kind)?;
-    match record {
-        Some(record) => Ok(Given::Record { symbols: record.symbols.len() }),
-        None => other(js, value, kind),
+fn name_of_number(number: f64) -> &'static str {
+    match number {
+        number if number.is_nan() => "NaN",
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "number",
     }
 }
 
-/// A value of which only zod's name for its type matters.
-fn other<'e>(js: &Js<'e>, value: Value<'e>, kind: ValueType) -> napi::Result<Given> {
-    let received = match kind {
-        ValueType::Undefined => return Ok(Given::Undefined),
-        ValueType::Null => "null",
-        ValueType::Boolean => "boolean",
-        ValueType::Number => match js.number(value)? {
-            number if number.is_nan() => "NaN",
-            f64::INFINITY => "Infinity",
-            f64::NEG_INFINITY => "-Infinity",
-            _ => "number",
-        },
-        ValueType::String => "string",
-        ValueType::Symbol => "symbol",
-        ValueType::BigInt => "bigint",
-        ValueType::Function => "function",
-        _ if js.is_real_array(value)? => "array",
-        _ => return Ok(Given::Other { received: None, length: None }),
-    };
-    Ok(Given::Other { received: Some(received.into()), length: None })
-}
-
-/// What `JSON.stringify` writes for `attributes` in a request; nothing where it leaves them out, as for a `toJSON` that returns
-/// nothing. Asked inside an object, because a `toJSON` is told the key under which it stands.
-fn stringify<'e>(js: &Js<'e>, attributes: Value<'e>) -> napi::Result<Option<Box<RawValue>>> {
-    let request = js.object()?;
-    js.set(request, js.name(Property::Attributes)?, attributes)?;
-    let json = js.text(js.call(Function::Stringify, request, [request])?)?;
+/// What `write` gives for attributes, `{"attributes":…}`; nothing where `JSON.stringify` leaves them out, as for a `toJSON`
+/// that returns nothing.
+fn attributes<'e>(js: &Js<'e>, write: Value<'e>, attributes: Value<'e>) -> napi::Result<Option<Box<RawValue>>> {
+    let json = js.text(js.call(write, attributes)?)?;
     let value = json.as_str().strip_prefix("{\"attributes\":").and_then(|rest| rest.strip_suffix('}'));
     let raw = value.map(|value| RawValue::from_string(value.to_owned())).transpose();
     raw.map_err(|error| napi::Error::from_reason(error.to_string()))

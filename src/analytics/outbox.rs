@@ -43,13 +43,15 @@ pub struct Webhook {
     pub signer: Option<Signer>,
 }
 
-/// What the owner of an outbox is told.
+/// What the owner of an instance is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// Nothing waits any more.
     Idle,
     /// An event was given up; the text says which and why.
     Undelivered(String),
+    /// The shared session store is away, or back.
+    Store(String),
 }
 
 /// Events on their way, in memory.

@@ -2,6 +2,7 @@
 
 mod fields;
 mod parts;
+mod store;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::guest_api::Endpoints;
 use crate::net::{Policy, Settings};
 use crate::oauth::Credentials;
+use crate::redis;
 use crate::secret::Secret;
 use fields::Fields;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub reports: Reports,
     /// Bound of the memory store, in live sessions.
     pub max_sessions: usize,
+    /// Where sessions and tokens are shared between processes; memory without it.
+    pub store: Option<redis::Settings>,
     /// Whether the channel is checked before a guest is created.
     pub preflight_channel: bool,
 }
@@ -85,6 +89,7 @@ impl Config {
             api: parts::api(&fields, &environment)?,
             reports: parts::reports(&fields, Some(&credentials.client_secret))?,
             max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
+            store: store::store(&fields)?,
             preflight_channel: fields.flag("preflightChannel", false)?,
             environment,
             credentials,
@@ -94,14 +99,14 @@ impl Config {
 }
 
 /// The configuration of an OAuth manager alone.
-pub fn oauth_from_json(json: &str) -> Result<(Environment, Credentials, Traffic), Error> {
+pub fn oauth_from_json(json: &str) -> Result<(Credentials, Traffic, Option<redis::Settings>), Error> {
     let value = parse(json)?;
     let fields = Fields::new(&value)?;
     let environment = parts::environment(&fields)?;
     let traffic = parts::traffic(&fields)?;
     let credentials = parts::credentials(&fields, &environment, &traffic)?;
     parts::not_yet(&fields)?;
-    Ok((environment, credentials, traffic))
+    Ok((credentials, traffic, store::store(&fields)?))
 }
 
 /// The configuration of a guest token manager, which gets its access tokens from elsewhere.

@@ -100,7 +100,7 @@ pub(super) fn traffic(fields: &Fields<'_>) -> Result<Traffic, Error> {
         settings: Settings {
             connect_timeout: timeout(timeouts.as_ref(), "connectMs", CONNECT_TIMEOUT)?,
             proxy: fields.text("proxy")?.map(|text| web_url("proxy", text, true)).transpose()?,
-            extra_roots: roots(fields)?,
+            extra_roots: certificates(fields, "ca")?,
             uses_tls: uses_tls(fields),
         },
         policy: Policy {
@@ -153,9 +153,6 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
 
 /// Options of the contract that this version does not have are refused, not ignored.
 pub(super) fn not_yet(fields: &Fields<'_>) -> Result<(), Error> {
-    if fields.get("sessionStore").is_some() {
-        return Err(Error::config("sessionStore", "is not supported by this version: sessions are kept in memory"));
-    }
     if let Some(outbox) = fields.inner("outbox", &["path", "lingerMs"])? {
         if outbox.get("path").is_some() {
             return Err(Error::config("outbox.path", "is not supported by this version: events are kept in memory"));
@@ -207,9 +204,10 @@ fn uses_tls(fields: &Fields<'_>) -> bool {
         || proxies.into_iter().any(|url| !is_plain(&url))
 }
 
-fn roots(fields: &Fields<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let rule = || Error::config("ca", "must be PEM certificates: a string or an array of strings");
-    let texts: Vec<&str> = match fields.get("ca") {
+/// Certificate authorities.
+pub(super) fn certificates(fields: &Fields<'_>, field: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let rule = || Error::config(&fields.name(field), "must be PEM certificates: a string or an array of strings");
+    let texts: Vec<&str> = match fields.get(field) {
         None => return Ok(Vec::new()),
         Some(serde_json::Value::String(text)) => vec![text],
         Some(serde_json::Value::Array(items)) => {

@@ -63,7 +63,8 @@ fn every_bad_value_is_named_with_its_rule() {
         ("scope", json!([]), "scope must be a string"),
         ("outbox", json!({"lingerMs": -1}), "outbox.lingerMs must be a whole number"),
         ("outbox", json!({"path": "/tmp/x"}), "outbox.path is not supported"),
-        ("sessionStore", json!({"redis": {}}), "sessionStore is not supported"),
+        ("sessionStore", json!({}), "sessionStore.redis is required"),
+        ("sessionStore", json!({"redis": {}}), "sessionStore.redis.url must be"),
     ];
     for (field, value, message) in table {
         let error = with(field, value.clone()).unwrap_err();

@@ -140,9 +140,8 @@ impl Member {
             LaneReport {
                 sent: std::mem::take(&mut share.sent),
                 refused: std::mem::take(&mut share.refused),
-                wanted: waiting.map_or(0, |(waiting, _)| {
-                    BLOCK.min(waiting as u32).saturating_sub(share.slots.len() as u32)
-                }),
+                wanted: waiting
+                    .map_or(0, |(waiting, _)| BLOCK.min(waiting as u32).saturating_sub(share.slots.len() as u32)),
                 patience: waiting.map_or(Duration::ZERO, |(_, deadline)| deadline - now),
             }
         });

@@ -16,7 +16,7 @@ use crate::sync::lock;
 const MOST_GUESTS: usize = 4096;
 
 /// A refresh token outlives its guest token by far; a day is Genesys' default.
-const REFRESHABLE_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(super) const REFRESHABLE_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Guests by session key.
 #[derive(Default)]
@@ -44,6 +44,18 @@ pub(crate) enum Known {
     Refreshable(Guest, Secret),
 }
 
+impl Known {
+    /// What a guest is worth whose token has so much of its life left.
+    pub(super) fn of(guest: Guest, left: Duration) -> Option<Self> {
+        if left < Duration::from_secs(1) {
+            let refresh_token = guest.refresh_token.clone()?;
+            return Some(Self::Refreshable(guest, refresh_token));
+        }
+        let now_left = Refreshed { token: guest.token.clone(), expires_in: left, refresh_token: None };
+        Some(Self::Live(guest.renewed(&now_left).unwrap_or(guest)))
+    }
+}
+
 impl Guests {
     /// Keeps a guest, in the place of an older one for the same key.
     pub(crate) fn put(&self, key: Key, guest: Guest) {
@@ -68,19 +80,13 @@ impl Guests {
         let mut state = lock(&self.0);
         let cached = state.by_key.get(&key)?;
         let now = Instant::now();
-        if let Some(left) = cached.expires_at.checked_duration_since(now).filter(|left| *left >= Duration::from_secs(1))
-        {
-            let (guest, token) = (cached.guest.clone(), cached.guest.token.clone());
-            let now_left = Refreshed { token, expires_in: left, refresh_token: None };
-            return Some(Known::Live(guest.renewed(&now_left).unwrap_or(guest)));
-        }
-        let refresh_token = cached.guest.refresh_token.clone().filter(|_| now < cached.expires_at + REFRESHABLE_FOR);
-        if let Some(token) = refresh_token {
-            Some(Known::Refreshable(cached.guest.clone(), token))
-        } else {
+        let known = (now < cached.expires_at + REFRESHABLE_FOR)
+            .then(|| Known::of(cached.guest.clone(), cached.expires_at.saturating_duration_since(now)))
+            .flatten();
+        if known.is_none() {
             state.by_key.remove(&key);
-            None
         }
+        known
     }
 
     /// A refresh made `used` worthless: the guest that had it gets the fresh token.

@@ -1,10 +1,17 @@
 //! The duplicate guard: who holds which e-mail and channel, and for how long.
 //!
 //! - [`memory`]: the store of one process
+//! - [`shared`]: a store that several processes share; [`redis`] is one
+//! - [`renewal`]: keeps the reservations in it alive
+//! - [`guard`]: either of the two
 //! - [`guests`]: authenticated guests, kept for the recovery from conflicts
 
+pub(crate) mod guard;
 pub(crate) mod guests;
 pub(crate) mod memory;
+pub(crate) mod redis;
+mod renewal;
+pub(crate) mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +27,7 @@ use memory::{Holding, MemoryStore};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(pub(crate) [u8; 16]);
 
-/// Makes [`Key`]s under a secret of this process.
+/// Makes [`Key`]s under a secret of this process, or of all that share a store.
 #[derive(Clone)]
 pub(crate) struct Keys(Hmac<Sha256>);
 
@@ -29,7 +36,11 @@ impl Keys {
         let mut secret = [0; 32];
         // Without entropy the map still works; only the protection against chosen collisions is gone.
         let _ = getrandom::fill(&mut secret);
-        Self(Hmac::new_from_slice(&secret).unwrap_or_else(|_| unreachable!("HMAC takes any key")))
+        Self::under(&secret)
+    }
+
+    pub(crate) fn under(secret: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes any key")))
     }
 
     pub(crate) fn of(&self, text: &str) -> Key {
@@ -46,7 +57,7 @@ pub(crate) fn session_key(email: &str, channel_id: &Text) -> String {
     channel_id.after(&format!("{}::", email.to_lowercase())).lossless().to_owned()
 }
 
-/// The sessions of one instance.
+/// The sessions of one process.
 #[derive(Clone)]
 pub(crate) struct Sessions {
     keys: Keys,

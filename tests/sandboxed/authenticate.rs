@@ -18,10 +18,13 @@ async fn a_guest_is_authenticated_and_everybody_hears_of_it() {
     assert_eq!((made.len(), made[0].updates), (1, 1));
     assert_eq!((&answer["guestId"], &answer["email"]), (&json!(made[0].guest_id), &json!(request.email)));
 
-    let audit = parsed(&outcome.audit);
+    let audit = parsed(&stage.auth.audit(&request, &outcome));
     assert_eq!((&audit["event"], &audit["enrichment"]), (&json!("guest.authentication"), &json!("applied")));
     let events = stage.sandbox.webhook_events();
-    assert_eq!(events.iter().map(|event| event.body.as_str()).collect::<Vec<_>>(), [outcome.analytics.as_str()]);
+    assert_eq!(
+        events.iter().map(|event| event.body.clone()).collect::<Vec<_>>(),
+        [stage.auth.analytics(&request, &outcome)]
+    );
 
     let metrics = stage.auth.metrics();
     assert_eq!((metrics.authenticated, metrics.live_sessions, metrics.retries), (1, 1, 0));

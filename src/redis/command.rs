@@ -1,0 +1,80 @@
+//! A command as it is sent: plain, or a script by its hash.
+
+use std::sync::LazyLock;
+
+use redis::Cmd;
+
+/// A Lua script. Servers know it by its hash once one of them has seen it.
+pub(crate) struct Script {
+    code: &'static str,
+    hash: LazyLock<String>,
+}
+
+impl Script {
+    pub(crate) const fn new(code: &'static str, hash: fn() -> String) -> Self {
+        Self { code, hash: LazyLock::new(hash) }
+    }
+
+    pub(crate) fn hash_of(code: &str) -> String {
+        redis::Script::new(code).get_hash().to_owned()
+    }
+}
+
+/// Defines a script.
+macro_rules! script {
+    ($(#[$meta:meta])* $name:ident, $code:expr) => {
+        $(#[$meta])*
+        static $name: $crate::redis::Script = $crate::redis::Script::new($code, || $crate::redis::Script::hash_of($code));
+    };
+}
+pub(crate) use script;
+
+/// One command of one key slot; the first key says where it goes in a cluster.
+pub(crate) struct Command {
+    script: Option<&'static Script>,
+    verb: &'static str,
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Command {
+    pub(crate) fn new(verb: &'static str) -> Self {
+        Self { script: None, verb, keys: Vec::new(), arguments: Vec::new() }
+    }
+
+    pub(crate) fn script(script: &'static Script) -> Self {
+        Self { script: Some(script), ..Self::new("EVALSHA") }
+    }
+
+    pub(crate) fn key(mut self, key: impl Into<String>) -> Self {
+        self.keys.push(key.into());
+        self
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
+        self.arguments.push(argument.as_ref().to_vec());
+        self
+    }
+
+    /// A span of time in milliseconds; the shortest that Redis takes is one.
+    pub(crate) fn millis(self, span: std::time::Duration) -> Self {
+        self.arg(span.as_millis().clamp(1, i64::MAX as u128).to_string())
+    }
+
+    pub(super) fn is_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// The script by its hash, or, where the server does not know it, by its code.
+    pub(super) fn to_cmd(&self, in_full: bool) -> Cmd {
+        let mut cmd = redis::cmd(if in_full && self.is_script() { "EVAL" } else { self.verb });
+        if let Some(script) = self.script {
+            cmd.arg(if in_full { script.code } else { script.hash.as_str() }).arg(self.keys.len());
+        }
+        cmd.arg(&self.keys);
+        for argument in &self.arguments {
+            cmd.arg(argument.as_slice());
+        }
+        cmd
+    }
+}

@@ -1,0 +1,252 @@
+//! The connection of an instance: made in the background, shared by all commands, made again when it breaks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use redis::{FromRedisValue, Value, from_redis_value};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::command::Command;
+use super::fault::{Remedy, remedy, unavailable};
+use super::link::{Link, open};
+use super::settings::Settings;
+use crate::error::Error;
+use crate::net::backoff::full_jitter;
+use crate::sync::lock;
+
+/// For one attempt to connect and log in; a server that is there takes milliseconds.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Between attempts to connect: full jitter, so that a restarted server does not meet all processes at once. The upper
+/// bound is what a recovery may take at most.
+const RECONNECT_BASE: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// A connection without an answer for this long, with commands waiting, is given up: its server hangs or was replaced.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// After this long without a connection, commands fail at once instead of waiting for one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Before a command is repeated that the server refused for the moment.
+const REPEAT_AFTER: Duration = Duration::from_millis(20);
+
+/// A connection to a shared store. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Redis(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    label: String,
+    state: watch::Sender<State>,
+    /// When the last answer came.
+    heard: Mutex<Instant>,
+    failures: AtomicU64,
+}
+
+#[derive(Clone)]
+enum State {
+    /// Nobody has wanted it yet.
+    Idle,
+    /// An attempt runs or waits for its time.
+    Down {
+        since: Instant,
+        cause: Arc<str>,
+    },
+    Up {
+        link: Link,
+        number: u64,
+    },
+    Closed,
+}
+
+impl Redis {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let label = settings.label();
+        Self(Arc::new(Inner {
+            settings,
+            label,
+            state: watch::Sender::new(State::Idle),
+            heard: Mutex::new(Instant::now()),
+            failures: AtomicU64::new(0),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Whether commands have a connection, or none was needed so far.
+    pub(crate) fn is_available(&self) -> bool {
+        matches!(*self.0.state.borrow(), State::Idle | State::Up { .. })
+    }
+
+    /// Commands that failed for good.
+    pub(crate) fn failures(&self) -> u64 {
+        self.0.failures.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a connection, which is made if there is none.
+    pub(crate) async fn ready(&self, until: Instant) -> Result<(), Error> {
+        self.0.link(until).await.map(drop)
+    }
+
+    /// Sends a command, again where that can help and there is time. `build` gets the number of the attempt: one that
+    /// timed out or broke off may have taken effect.
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        until: Instant,
+        build: impl Fn(u32) -> Command + Send,
+    ) -> Result<T, Error> {
+        let outcome = self.0.send(until, build).await.and_then(|value| {
+            from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense"))
+        });
+        if outcome.is_err() {
+            self.0.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// Ends the connection; commands fail from now on.
+    pub(crate) fn close(&self) {
+        self.0.state.send_replace(State::Closed);
+    }
+}
+
+impl Inner {
+    async fn send(self: &Arc<Self>, until: Instant, build: impl Fn(u32) -> Command + Send) -> Result<Value, Error> {
+        let mut in_full = false;
+        let mut attempt = 0;
+        loop {
+            let (mut link, number) = self.link(until).await?;
+            let cmd = build(attempt).to_cmd(in_full);
+            let limit = until.min(Instant::now() + self.settings.command_timeout);
+            let error = match timeout_at(limit, link.send(&cmd)).await {
+                Ok(Ok(value)) => match value.extract_error() {
+                    Ok(value) => {
+                        *lock(&self.heard) = Instant::now();
+                        return Ok(value);
+                    }
+                    Err(error) => Some(error),
+                },
+                Ok(Err(error)) => Some(error),
+                Err(_) => None,
+            };
+            let late = || format!("no answer within {} ms", self.settings.command_timeout.as_millis());
+            let (remedy, cause) = match error {
+                Some(error) => (remedy(&error), error.to_string()),
+                None => (Remedy::TimedOut, late()),
+            };
+            match remedy {
+                Remedy::SendScript if !in_full => {
+                    in_full = true;
+                    continue;
+                }
+                Remedy::SendScript | Remedy::Fail => return Err(self.unavailable(&cause)),
+                Remedy::Reconnect => self.discard(number, &cause),
+                Remedy::Wait => sleep(REPEAT_AFTER).await,
+                Remedy::TimedOut => {
+                    if lock(&self.heard).elapsed() >= SILENCE {
+                        self.discard(number, &cause);
+                    }
+                }
+            }
+            if Instant::now() >= until {
+                return Err(self.unavailable(&cause));
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The connection there is, or the next one.
+    async fn link(self: &Arc<Self>, until: Instant) -> Result<(Link, u64), Error> {
+        if let State::Up { link, number } = &*self.state.borrow() {
+            return Ok((link.clone(), *number));
+        }
+        self.start();
+        let mut changes = self.state.subscribe();
+        loop {
+            let (waits_until, cause) = match &*changes.borrow_and_update() {
+                State::Up { link, number } => return Ok((link.clone(), *number)),
+                State::Closed => return Err(Error::closed()),
+                State::Down { since, cause } => (until.min(*since + PATIENCE), Arc::clone(cause)),
+                State::Idle => (until, Arc::from("no connection yet")),
+            };
+            if timeout_at(waits_until, changes.changed()).await.is_err() {
+                return Err(self.unavailable(&cause));
+            }
+        }
+    }
+
+    /// Starts connecting, unless that was done.
+    fn start(self: &Arc<Self>) {
+        let starts = self.state.send_if_modified(|state| {
+            let is_idle = matches!(state, State::Idle);
+            if is_idle {
+                *state = State::Down { since: Instant::now(), cause: Arc::from("no connection yet") };
+            }
+            is_idle
+        });
+        if starts {
+            tokio::spawn(connect(Arc::downgrade(self), 0));
+        }
+    }
+
+    /// Gives a connection up, unless another one has taken its place, and makes the next.
+    fn discard(self: &Arc<Self>, broken: u64, cause: &str) {
+        let gives_up = self.state.send_if_modified(|state| {
+            let is_current = matches!(state, State::Up { number, .. } if *number == broken);
+            if is_current {
+                *state = State::Down { since: Instant::now(), cause: Arc::from(cause) };
+            }
+            is_current
+        });
+        if gives_up {
+            tokio::spawn(connect(Arc::downgrade(self), broken + 1));
+        }
+    }
+
+    fn unavailable(&self, cause: &str) -> Error {
+        unavailable(&self.label, cause)
+    }
+}
+
+/// Connects, however long it takes; ends with the instance.
+async fn connect(connection: Weak<Inner>, number: u64) {
+    let mut attempt = 0;
+    loop {
+        let Some(inner) = connection.upgrade() else { return };
+        if matches!(*inner.state.borrow(), State::Closed) {
+            return;
+        }
+        let late = || format!("no connection within {} ms", CONNECT_LIMIT.as_millis());
+        let opened = tokio::time::timeout(CONNECT_LIMIT, open(&inner.settings, CONNECT_LIMIT)).await;
+        let failure = match opened {
+            Ok(Ok(link)) => {
+                *lock(&inner.heard) = Instant::now();
+                inner.state.send_if_modified(|state| {
+                    let is_wanted = matches!(state, State::Down { .. });
+                    if is_wanted {
+                        *state = State::Up { link, number };
+                    }
+                    is_wanted
+                });
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => late(),
+        };
+        inner.state.send_if_modified(|state| {
+            if let State::Down { cause, .. } = state {
+                *cause = Arc::from(failure);
+            }
+            // Nobody needs to wake up for it: the time at which they give up has not changed.
+            false
+        });
+        drop(inner);
+        sleep(full_jitter(RECONNECT_BASE, RECONNECT_MAX, attempt)).await;
+        attempt += 1;
+    }
+}

@@ -1,0 +1,82 @@
+//! What a failed command means for the connection, and the error it becomes.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::error::{Code, Error};
+
+/// What to do about a failed command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The server does not know the script.
+    SendScript,
+    /// Another connection: this one is broken, or its server is not the primary any more.
+    Reconnect,
+    /// Soon again on the same connection.
+    Wait,
+    /// No answer in time.
+    TimedOut,
+    /// Nothing here helps: wrong credentials, no permission, a full server.
+    Fail,
+}
+
+pub(super) fn remedy(error: &RedisError) -> Remedy {
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::NoScript) => Remedy::SendScript,
+        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading) => {
+            Remedy::Reconnect
+        }
+        ErrorKind::Server(
+            ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain | ServerErrorKind::Moved | ServerErrorKind::Ask,
+        ) => Remedy::Wait,
+        ErrorKind::Server(_) if error.code() == Some("NOAUTH") => Remedy::Reconnect,
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
+            if error.code() == Some("NOREPLICAS") { Remedy::Wait } else { Remedy::Fail }
+        }
+        _ if error.is_timeout() => Remedy::TimedOut,
+        _ => Remedy::Reconnect,
+    }
+}
+
+/// `StoreUnavailableError`, naming the servers. What servers and the client say holds no credentials.
+pub(super) fn unavailable(label: &str, cause: &str) -> Error {
+    Error::new(Code::StoreUnavailable, format!("The session store at {label} is unavailable: {cause}"))
+        .with_cause(cause)
+        .with_retryable(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server_error(line: &str) -> RedisError {
+        let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        reply.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn every_kind_of_refusal_has_its_remedy() {
+        let table = [
+            ("NOSCRIPT No matching script", Remedy::SendScript),
+            ("READONLY You can't write against a read only replica.", Remedy::Reconnect),
+            ("LOADING Redis is loading the dataset in memory", Remedy::Reconnect),
+            ("NOAUTH Authentication required.", Remedy::Reconnect),
+            ("CLUSTERDOWN The cluster is down", Remedy::Wait),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", Remedy::Wait),
+            ("NOREPLICAS Not enough good replicas to write.", Remedy::Wait),
+            ("OOM command not allowed when used memory > 'maxmemory'.", Remedy::Fail),
+            ("NOPERM this user has no permissions", Remedy::Fail),
+            ("WRONGTYPE Operation against a key", Remedy::Fail),
+        ];
+        for (line, wanted) in table {
+            assert_eq!(remedy(&server_error(line)), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_broken_connection_is_made_again() {
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(remedy(&RedisError::from(broken)), Remedy::Reconnect);
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        assert_eq!(remedy(&RedisError::from(late)), Remedy::TimedOut);
+    }
+}

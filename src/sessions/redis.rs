@@ -1,0 +1,197 @@
+//! Sessions on Redis: one key for each, and one for what is known of its guest.
+//!
+//! A session's key holds `r` and the owner while it is a reservation, `s` and the owner when it is a session. Scripts
+//! compare before they set, so that nobody frees or prolongs what another one owns.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::Key;
+use super::guests::{Known, REFRESHABLE_FOR};
+use super::shared::{Kept, Owner, Store, StoreMetrics};
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::redis::{Command, Vault, script};
+
+/// An invalidated reservation is remembered this long, so that its call does not make a session of it at its end. A call
+/// lasts a minute by default.
+const ENDED_FOR: Duration = Duration::from_secs(300);
+
+script!(
+    /// KEYS session; ARGV reservation, life. For an attempt after one whose answer was lost.
+    RESERVE_AGAIN,
+    "local v = redis.call('GET', KEYS[1])
+if v and v ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1"
+);
+
+script!(
+    /// KEYS session, ended; ARGV reservation, life. One that got lost with the memory of a server is made again.
+    EXTEND,
+    "local v = redis.call('GET', KEYS[1])
+if v and v ~= ARGV[1] then return 0 end
+if not v and redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1"
+);
+
+script!(
+    /// KEYS session, ended, guest; ARGV reservation, session, life, and for the guest, if there is one: value, life.
+    COMMIT,
+    "if ARGV[4] then redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
+local v = redis.call('GET', KEYS[1])
+if v and v ~= ARGV[1] and v ~= ARGV[2] then return 0 end
+if not v and redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1"
+);
+
+script!(
+    /// KEYS session, guest; ARGV reservation, session, and for the guest, if there is one: value, life.
+    RELEASE,
+    "if ARGV[3] then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]) end
+local v = redis.call('GET', KEYS[1])
+if v == ARGV[1] or v == ARGV[2] then return redis.call('DEL', KEYS[1]) end
+return 0"
+);
+
+script!(
+    /// KEYS session, ended; ARGV life of the mark.
+    INVALIDATE,
+    "local v = redis.call('GET', KEYS[1])
+if not v then return 0 end
+if string.sub(v, 1, 1) == 'r' then redis.call('SET', KEYS[2], v, 'PX', ARGV[1]) end
+return redis.call('DEL', KEYS[1])"
+);
+
+/// The sessions of all processes with one client secret.
+pub(crate) struct RedisSessions(Vault);
+
+impl RedisSessions {
+    pub(crate) fn new(vault: Vault) -> Self {
+        Self(vault)
+    }
+
+    fn session(&self, key: Key) -> String {
+        self.0.name("s", key.0)
+    }
+
+    fn ended(&self, key: Key) -> String {
+        self.0.name("e", key.0)
+    }
+
+    fn guest(&self, key: Key) -> String {
+        self.0.name("g", key.0)
+    }
+
+    /// The guest, sealed, and how long the store keeps him.
+    fn sealed(&self, key: Key, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
+        let is_refreshable = guest.refresh_token.is_some();
+        let value = [&[u8::from(is_refreshable)], guest.json.expose().as_bytes()].concat();
+        let life = guest.expires_in + if is_refreshable { REFRESHABLE_FOR } else { Duration::ZERO };
+        Some((self.0.seal(&self.guest(key), &value)?, life))
+    }
+
+    async fn find(&self, key: Key) -> Option<Known> {
+        let stored = self.0.read(&self.guest(key)).await.ok().flatten()?;
+        let (is_refreshable, json) = stored.value.split_first()?;
+        let refreshable_for = if *is_refreshable == 1 { REFRESHABLE_FOR } else { Duration::ZERO };
+        let guest = Guest::from_json(String::from_utf8(json.to_vec()).ok()?)?;
+        Known::of(guest, stored.left.saturating_sub(refreshable_for))
+    }
+}
+
+fn reservation(owner: Owner) -> Vec<u8> {
+    [b"r".as_slice(), &owner.0].concat()
+}
+
+fn session(owner: Owner) -> Vec<u8> {
+    [b"s".as_slice(), &owner.0].concat()
+}
+
+fn with_guest(command: Command, guest: Option<&(Vec<u8>, Duration)>) -> Command {
+    match guest {
+        Some((value, life)) => command.arg(value).millis(*life),
+        None => command,
+    }
+}
+
+impl Store for RedisSessions {
+    fn reserve(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+        let name = self.session(key);
+        let command = move |attempt| {
+            if attempt == 0 {
+                Command::new("SET").key(&name).arg(reservation(owner)).arg("NX").arg("PX").millis(life)
+            } else {
+                Command::script(&RESERVE_AGAIN).key(&name).arg(reservation(owner)).millis(life)
+            }
+        };
+        self.0.redis().run(until, command).boxed()
+    }
+
+    fn extend(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        let (name, ended) = (self.session(key), self.ended(key));
+        let command = move |_| Command::script(&EXTEND).key(&name).key(&ended).arg(reservation(owner)).millis(life);
+        self.0.redis().run(until, command).boxed()
+    }
+
+    fn commit(&self, kept: &Kept, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        let Kept { key, owner, ends_at, guest } = kept.clone();
+        let (name, ended, whom) = (self.session(key), self.ended(key), self.guest(key));
+        let guest = guest.and_then(|guest| self.sealed(key, &guest));
+        let command = move |_| {
+            let life = ends_at.saturating_duration_since(Instant::now());
+            let command = Command::script(&COMMIT).key(&name).key(&ended).key(&whom);
+            with_guest(command.arg(reservation(owner)).arg(session(owner)).millis(life), guest.as_ref())
+        };
+        self.0.redis().run(until, command).boxed()
+    }
+
+    fn release(
+        &self,
+        key: Key,
+        owner: Owner,
+        guest: Option<Guest>,
+        until: Instant,
+    ) -> BoxFuture<'_, Result<(), Error>> {
+        let (name, whom) = (self.session(key), self.guest(key));
+        let guest = guest.and_then(|guest| self.sealed(key, &guest));
+        let command = move |_| {
+            let command = Command::script(&RELEASE).key(&name).key(&whom);
+            with_guest(command.arg(reservation(owner)).arg(session(owner)), guest.as_ref())
+        };
+        self.0.redis().run(until, command).boxed()
+    }
+
+    fn invalidate(&self, key: Key, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        let (name, ended) = (self.session(key), self.ended(key));
+        let command = move |_| Command::script(&INVALIDATE).key(&name).key(&ended).millis(ENDED_FOR);
+        self.0.redis().run(until, command).boxed()
+    }
+
+    fn known(&self, key: Key) -> BoxFuture<'_, Option<Known>> {
+        self.find(key).boxed()
+    }
+
+    fn ready(&self, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.0.redis().ready(until).boxed()
+    }
+
+    fn describe(&self) -> StoreMetrics {
+        StoreMetrics {
+            kind: "redis",
+            available: self.0.redis().is_available(),
+            failures: self.0.redis().failures(),
+            refused_values: self.0.refused(),
+            served_locally: 0,
+        }
+    }
+
+    fn close(&self) {
+        self.0.redis().close();
+    }
+}
