@@ -1,8 +1,10 @@
 // One rate limit for many processes: what one learns from a 429 the others know.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { run } from './helpers/children.mjs';
 import { redisIsMissing, startRedis } from './helpers/redis/server.mjs';
 import { guest, pkg, until } from './helpers/setup.mjs';
@@ -15,8 +17,10 @@ const CALLS = 250;
 const LIMIT = { route: 'create', rate: 200, burst: 200, retryAfter: 1 };
 const MOST_WASTED = 0.1;
 
-/** Longer than a process takes to start on a busy machine. */
-const RETRY_AFTER_S = 5;
+/** Longer than the other process takes to begin its call on a busy machine. */
+const RETRY_AFTER_S = 3;
+/** Long enough for it to ask for news and wait for them. */
+const QUIET_MS = 1000;
 
 describe('one rate limit for many processes', { skip: redisIsMissing() }, () => {
   let sandbox;
@@ -66,20 +70,33 @@ describe('one rate limit for many processes', { skip: redisIsMissing() }, () => 
 
   test('a 429 seen by one process pauses another one that saw none', async (t) => {
     await sandbox.reset();
-    await sandbox.fault({ route: 'create', status: 429, headers: { 'retry-after': RETRY_AFTER_S } });
     // A client id of its own: the pace of the other test is not this one's.
-    const own = { ...config, clientId: 'another-client', auditLogCallback: () => {} };
-    const one = new pkg.GuestAuthenticator(own);
+    const own = { ...config, clientId: 'another-client' };
+    const one = new pkg.GuestAuthenticator({ ...own, auditLogCallback: () => {} });
     t.after(() => one.close());
-    const first = one.authenticateGuest(guest());
-    await until(async () => (await sandbox.counts()).routes.create.byStatus[429] === 1, 'the 429 was given');
-    const other = await run(
+    let other;
+    const ended = run(
       `
       const auth = new pkg.GuestAuthenticator({ ...config, auditLogCallback: () => {} });
-      auth.warmUp().then(() => auth.authenticateGuest(guest({ email: 'other@example.com' }))).then(() => auth.close());`,
-      { config: { ...own, auditLogCallback: undefined } },
+      const call = (email) => auth.authenticateGuest(guest({ email }));
+      call('first@example.com').then(() => console.log('ready'));
+      process.stdin.once('data', () => call('second@example.com').then(() => auth.close()));`,
+      {
+        config: own,
+        onStart: (child) => {
+          other = child;
+        },
+      },
     );
-    assert.equal(other.code, 0, other.stderr);
+    await once(other.stdout, 'data');
+    await delay(QUIET_MS);
+    await sandbox.clearLog();
+    await sandbox.fault({ route: 'create', status: 429, headers: { 'retry-after': RETRY_AFTER_S } });
+    const first = one.authenticateGuest(guest());
+    await until(() => one.metrics().throttled === 1, 'the 429 has come');
+    other.stdin.end('go');
+    const { code, stderr } = await ended;
+    assert.equal(code, 0, stderr);
     await first;
     const creations = (await sandbox.log()).filter(({ route }) => route === 'create');
     assert.deepEqual(creations.map(({ status }) => status).sort(), [200, 200, 429]);

@@ -88,6 +88,22 @@ async fn a_429_in_one_process_pauses_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_silence_a_call_waits_for_the_news_that_it_asked_for() {
+    let reopens = Instant::now() + ms(5000);
+    let board = Board::new(move |report| {
+        let is_closed = report.lanes[0].sent == 0;
+        let pause = if is_closed { reopens.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+        Some(Ruling { pause, ..Ruling::default() })
+    });
+    let pacing = board.pacing();
+    pass(&pacing).await;
+    tokio::time::sleep(ms(1000)).await;
+    pacing.look();
+    pass(&pacing).await;
+    assert!(Instant::now() >= reopens);
+}
+
+#[tokio::test(start_paused = true)]
 async fn under_a_common_pace_calls_go_in_their_slots() {
     let board = Board::new(|report| {
         let granted = report.lanes[0].wanted.min(2);

@@ -13,6 +13,9 @@ use super::lane::{LANES, Lane};
 /// News older than this are asked for again before a slot is used: the gate may have been closed meanwhile.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
 
+/// After so long a silence a call waits for the news that it asked for; with more traffic they come by themselves.
+const QUIET: Duration = Duration::from_millis(500);
+
 /// A slot that nobody used is given up after this: the server has counted that time already.
 const STALE: Duration = Duration::from_secs(1);
 
@@ -25,6 +28,8 @@ pub(super) struct Member {
     /// Rung when there is something to tell or to ask.
     bell: Arc<Notify>,
     is_urgent: bool,
+    /// Calls wait for the next answer: the one before came, and long ago.
+    is_listening: bool,
     asked_at: Option<Instant>,
     heard_at: Option<Instant>,
     epoch: i64,
@@ -60,6 +65,7 @@ impl Member {
         Self {
             bell,
             is_urgent: false,
+            is_listening: false,
             asked_at: None,
             heard_at: None,
             epoch: 0,
@@ -68,9 +74,10 @@ impl Member {
         }
     }
 
-    /// A call begins: news should be here by the time it is sent. Nothing waits for them.
+    /// A call begins: news should be here by the time it is sent.
     pub(super) fn look(&mut self, now: Instant) {
         if self.asked_at.is_none_or(|asked| now >= asked + FRESH) {
+            self.is_listening = self.heard_at.is_some_and(|heard| now >= heard + QUIET);
             self.ring();
         }
     }
@@ -78,6 +85,9 @@ impl Member {
     /// When the first in line may go; `None` where no common pace is in force.
     pub(super) fn slot(&mut self, lane: Lane, now: Instant, deadline: Instant) -> Option<Slot> {
         let is_fresh = self.heard_at.is_some_and(|heard| now < heard + FRESH);
+        if self.is_listening {
+            return Some(Slot::Asked);
+        }
         let share = &mut self.lanes[lane as usize];
         if !share.is_paced {
             return None;
@@ -151,7 +161,7 @@ impl Member {
     /// What holds for all from now on. Says until when the gate is closed.
     pub(super) fn heard(&mut self, ruling: &Ruling, now: Instant) -> Option<Instant> {
         let is_new_epoch = ruling.epoch != self.epoch;
-        (self.epoch, self.heard_at) = (ruling.epoch, Some(now));
+        (self.epoch, self.heard_at, self.is_listening) = (ruling.epoch, Some(now), false);
         for (share, ruled) in self.lanes.iter_mut().zip(&ruling.lanes) {
             if is_new_epoch || !ruled.is_paced {
                 share.slots.clear();
@@ -165,6 +175,7 @@ impl Member {
 
     /// Nobody answers: this process goes on by itself.
     pub(super) fn alone(&mut self) {
+        (self.heard_at, self.is_listening) = (None, false);
         for share in &mut self.lanes {
             (share.is_paced, share.is_asking) = (false, false);
             share.slots.clear();
