@@ -21,6 +21,20 @@ export type * from './lib/types/issues';
 export type * from './lib/types/schema';
 export type { SdkClient } from './lib/types/sdk';
 
+/** A shared session store, as this process sees it. */
+export interface SessionStoreMetrics {
+  /** Which kind it is. */
+  readonly kind: 'redis' | 'custom';
+  /** Whether it can be reached, as far as is known. */
+  readonly available: boolean;
+  /** Commands that failed for good. */
+  readonly failures: number;
+  /** Values that were not what they should be (damaged, moved, or by another hand) and were not used. */
+  readonly refusedValues: number;
+  /** Calls that this process's memory served meanwhile, with `onUnavailable: 'local'`. */
+  readonly servedLocally: number;
+}
+
 /** Counters of one instance since it was made, and its state now. Plain numbers: a snapshot, not a live view. */
 export interface AuthenticatorMetrics {
   /** Calls to `authenticateGuest` that gave a guest. */
@@ -41,6 +55,8 @@ export interface AuthenticatorMetrics {
   readonly oauthRequests: number;
   /** Sessions alive now. */
   readonly liveSessions: number;
+  /** The shared store; absent without `sessionStore`. */
+  readonly store?: SessionStoreMetrics;
   /** Guest calls running now. */
   readonly inFlight: number;
   /** Guest calls waiting now, for `maxConcurrency` or for the server's rate limit. */

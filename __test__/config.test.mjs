@@ -80,7 +80,19 @@ const fields = {
   timeouts: [notObject, [{ totalms: 5 }]],
   paths: [notObject, [{ guest: '/x' }]],
   outbox: [notObject, [{ lingerms: 5 }]],
-  sessionStore: [without(), []],
+  sessionStore: [without(), [{ reddis: { url: 'redis://r' } }]],
+  'sessionStore.redis': [
+    without(),
+    [
+      { url: 'http://r' },
+      { url: 'redis://r', prefix: 'x' },
+      { url: 'redis://r', cluster: 1 },
+      { url: 'redis://r', onUnavailable: 'ignore' },
+      { url: ['redis://r', 'redis://s'] },
+      { url: 'rediss://r', tls: { cert: CANARY } },
+      { url: `redis://r?${CANARY}` },
+    ],
+  ],
   auditLogCallback: [without('function'), []],
   ...nested('timeouts', ['totalMs', 'connectMs', 'oauthMs', 'guestMs', 'crmMs', 'analyticsMs'], () => [
     [...notWhole, 'zero'],

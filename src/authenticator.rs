@@ -194,12 +194,13 @@ impl Authenticator {
     }
 
     /// Whether ending a session is a matter of asking somebody else.
-    pub(crate) fn shares_sessions(&self) -> bool {
+    #[must_use]
+    pub fn shares_sessions(&self) -> bool {
         matches!(self.0.sessions, Guard::Shared(_))
     }
 
     /// Frees the key of a session that nobody took; no record is made.
-    pub(crate) async fn release(&self, session_key: &str) {
+    pub async fn release(&self, session_key: &str) {
         // What a shared store does not hear of ends with its token.
         let _ = self.0.sessions.invalidate(session_key).await;
     }

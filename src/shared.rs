@@ -38,7 +38,8 @@ impl Shared {
     pub(crate) fn sessions(shared: Option<&Self>, max_sessions: usize, warn: Warn) -> Guard {
         let Some(Self { vault, keys }) = shared else { return Guard::Local(Sessions::in_memory(max_sessions)) };
         let local = match vault.redis().settings().on_unavailable {
-            OnUnavailable::Local => Some(Sessions::in_memory(max_sessions)),
+            // Under the same keys: what it learns of guests is found later on.
+            OnUnavailable::Local => Some(Sessions::in_memory_under(keys.clone(), max_sessions)),
             OnUnavailable::Reject => None,
         };
         let store = Arc::new(RedisSessions::new(vault.clone()));

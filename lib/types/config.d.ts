@@ -106,19 +106,55 @@ export interface RetryOptions {
   maxRetryAfterMs?: number | undefined;
 }
 
-/** Shares sessions and the access token between processes. Needs Redis or Valkey from version 6.2. */
+/** Shares sessions, guests and the access token between processes. */
 export interface SessionStoreOptions {
-  redis: {
-    /** `redis://` or `rediss://` URL, credentials included. */
-    url: string;
-    /** Put in front of every key. Default: one of this package's own. */
-    keyPrefix?: string | undefined;
-    /**
-     * What happens while the server is gone. `reject` (default): calls fail with `StoreUnavailableError` within two
-     * seconds. `local`: this process's memory stands in, with a warning.
-     */
-    onUnavailable?: 'reject' | 'local' | undefined;
-  };
+  /** On Redis or Valkey. */
+  redis: RedisOptions;
+}
+
+/** A store on Redis or Valkey, version 6.2 or newer. All processes with the same client secret and prefix share it. */
+export interface RedisOptions {
+  /**
+   * `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. With `sentinel` the addresses of the
+   * sentinels, with `cluster` those of some nodes: an array. User, password and database are taken from the first one.
+   * Plain `redis://` is taken for any host: what is stored is sealed, but the password travels in clear.
+   */
+  url: string | readonly string[];
+  /** Put in front of every key. Default `genesys-guest-auth:`. */
+  keyPrefix?: string | undefined;
+  /**
+   * What happens while the servers cannot be reached. `reject` (default): calls fail with `StoreUnavailableError` within
+   * two seconds. `local`: this process's memory stands in, with a warning (`SESSION_STORE`).
+   */
+  onUnavailable?: 'reject' | 'local' | undefined;
+  /** Limit for one command in milliseconds. Rule: a whole number from 1 to 1000. Default 250. */
+  commandTimeoutMs?: number | undefined;
+  /** The URLs are those of sentinels. Default: none. */
+  sentinel?: RedisSentinelOptions | undefined;
+  /** The URLs are those of nodes of a cluster. Default `false`. */
+  cluster?: boolean | undefined;
+  /** Certificates for `rediss:`. Default: the system's authorities and those of `ca`, no client certificate. */
+  tls?: RedisTlsOptions | undefined;
+}
+
+/** Sentinels that name the primary. */
+export interface RedisSentinelOptions {
+  /** What they call it. */
+  name: string;
+  /** ACL user for the sentinels themselves. Default: the default user. */
+  user?: string | undefined;
+  /** Its password. Default: none. */
+  password?: string | undefined;
+}
+
+/** Certificates, all PEM text. */
+export interface RedisTlsOptions {
+  /** Authorities that are trusted besides the system's. */
+  ca?: string | readonly string[] | undefined;
+  /** The client's certificate chain. Rule: together with `key`. */
+  cert?: string | undefined;
+  /** Its private key, without a passphrase. */
+  key?: string | undefined;
 }
 
 /** How analytics events wait for their delivery. */
@@ -162,7 +198,7 @@ export interface OAuthConfig extends HttpOptions, RetryOptions {
   paths?: PathOptions | undefined;
   /** OAuth scope to ask for, space separated. Default `guest:write guest:read`. */
   scope?: string | undefined;
-  /** Where the access token is shared between processes. Default: memory of this process. */
+  /** Where the access token, and with {@link AuthenticatorConfig} the sessions, are shared. Default: memory of this process. */
   sessionStore?: SessionStoreOptions | undefined;
 }
 

@@ -1,6 +1,6 @@
 //! The connection of an instance: made in the background, shared by all commands, made again when it breaks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -16,8 +16,11 @@ use crate::error::Error;
 use crate::net::backoff::full_jitter;
 use crate::sync::lock;
 
-/// For one attempt to connect and log in; a server that is there takes milliseconds.
-const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// For an attempt to connect; sentinels and nodes of a cluster are several servers, and one of them may hang.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// For one server of an attempt, with TLS and login; one that is there takes milliseconds.
+const SERVER_LIMIT: Duration = Duration::from_millis(700);
 
 /// Between attempts to connect: full jitter, so that a restarted server does not meet all processes at once. The upper
 /// bound is what a recovery may take at most.
@@ -29,6 +32,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// After this long without a connection, commands fail at once instead of waiting for one.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is known of a connection while the first attempt runs.
+const NOT_YET: &str = "no connection yet";
 
 /// Before a command is repeated that the server refused for the moment.
 const REPEAT_AFTER: Duration = Duration::from_millis(20);
@@ -44,6 +50,7 @@ struct Inner {
     /// When the last answer came.
     heard: Mutex<Instant>,
     failures: AtomicU64,
+    looks_again: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -51,14 +58,8 @@ enum State {
     /// Nobody has wanted it yet.
     Idle,
     /// An attempt runs or waits for its time.
-    Down {
-        since: Instant,
-        cause: Arc<str>,
-    },
-    Up {
-        link: Link,
-        number: u64,
-    },
+    Down { since: Instant, cause: String },
+    Up { link: Link, number: u64 },
     Closed,
 }
 
@@ -71,6 +72,7 @@ impl Redis {
             state: watch::Sender::new(State::Idle),
             heard: Mutex::new(Instant::now()),
             failures: AtomicU64::new(0),
+            looks_again: AtomicBool::new(false),
         }))
     }
 
@@ -147,11 +149,9 @@ impl Inner {
                 Remedy::SendScript | Remedy::Fail => return Err(self.unavailable(&cause)),
                 Remedy::Reconnect => self.discard(number, &cause),
                 Remedy::Wait => sleep(REPEAT_AFTER).await,
-                Remedy::TimedOut => {
-                    if lock(&self.heard).elapsed() >= SILENCE {
-                        self.discard(number, &cause);
-                    }
-                }
+                Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &cause),
+                Remedy::TimedOut if attempt > 0 && link.is_cluster() => self.look_again(number),
+                Remedy::TimedOut => {}
             }
             if Instant::now() >= until {
                 return Err(self.unavailable(&cause));
@@ -168,15 +168,23 @@ impl Inner {
         self.start();
         let mut changes = self.state.subscribe();
         loop {
-            let (waits_until, cause) = match &*changes.borrow_and_update() {
+            let waits_until = match &*changes.borrow_and_update() {
                 State::Up { link, number } => return Ok((link.clone(), *number)),
                 State::Closed => return Err(Error::closed()),
-                State::Down { since, cause } => (until.min(*since + PATIENCE), Arc::clone(cause)),
-                State::Idle => (until, Arc::from("no connection yet")),
+                State::Down { since, .. } => until.min(*since + PATIENCE),
+                State::Idle => until,
             };
             if timeout_at(waits_until, changes.changed()).await.is_err() {
-                return Err(self.unavailable(&cause));
+                return Err(self.unavailable(&self.complaint()));
             }
+        }
+    }
+
+    /// Why there is no connection.
+    fn complaint(&self) -> String {
+        match &*self.state.borrow() {
+            State::Down { cause, .. } => cause.to_string(),
+            _ => NOT_YET.to_owned(),
         }
     }
 
@@ -185,7 +193,7 @@ impl Inner {
         let starts = self.state.send_if_modified(|state| {
             let is_idle = matches!(state, State::Idle);
             if is_idle {
-                *state = State::Down { since: Instant::now(), cause: Arc::from("no connection yet") };
+                *state = State::Down { since: Instant::now(), cause: NOT_YET.to_owned() };
             }
             is_idle
         });
@@ -199,13 +207,36 @@ impl Inner {
         let gives_up = self.state.send_if_modified(|state| {
             let is_current = matches!(state, State::Up { number, .. } if *number == broken);
             if is_current {
-                *state = State::Down { since: Instant::now(), cause: Arc::from(cause) };
+                *state = State::Down { since: Instant::now(), cause: cause.to_owned() };
             }
             is_current
         });
         if gives_up {
             tokio::spawn(connect(Arc::downgrade(self), broken + 1));
         }
+    }
+
+    /// One node of a cluster does not answer, others do: another one may have taken over what was its own. They are asked
+    /// over a fresh connection, which takes the place of this one; until then, this one serves.
+    fn look_again(self: &Arc<Self>, stale: u64) {
+        if self.looks_again.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let own = Arc::clone(self);
+        tokio::spawn(async move {
+            let opened = tokio::time::timeout(CONNECT_LIMIT, open(&own.settings, SERVER_LIMIT)).await;
+            if let Ok(Ok(link)) = opened {
+                own.state.send_if_modified(|state| {
+                    let is_current = matches!(state, State::Up { number, .. } if *number == stale);
+                    if is_current {
+                        *state = State::Up { link, number: stale + 1 };
+                    }
+                    is_current
+                });
+            }
+            sleep(full_jitter(RECONNECT_MAX, RECONNECT_MAX, 0)).await;
+            own.looks_again.store(false, Ordering::SeqCst);
+        });
     }
 
     fn unavailable(&self, cause: &str) -> Error {
@@ -222,7 +253,7 @@ async fn connect(connection: Weak<Inner>, number: u64) {
             return;
         }
         let late = || format!("no connection within {} ms", CONNECT_LIMIT.as_millis());
-        let opened = tokio::time::timeout(CONNECT_LIMIT, open(&inner.settings, CONNECT_LIMIT)).await;
+        let opened = tokio::time::timeout(CONNECT_LIMIT, open(&inner.settings, SERVER_LIMIT)).await;
         let failure = match opened {
             Ok(Ok(link)) => {
                 *lock(&inner.heard) = Instant::now();
@@ -240,7 +271,7 @@ async fn connect(connection: Weak<Inner>, number: u64) {
         };
         inner.state.send_if_modified(|state| {
             if let State::Down { cause, .. } = state {
-                *cause = Arc::from(failure);
+                *cause = failure;
             }
             // Nobody needs to wake up for it: the time at which they give up has not changed.
             false

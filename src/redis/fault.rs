@@ -1,6 +1,6 @@
 //! What a failed command means for the connection, and the error it becomes.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::RedisError;
 
 use crate::error::{Code, Error};
 
@@ -20,20 +20,14 @@ pub(super) enum Remedy {
 }
 
 pub(super) fn remedy(error: &RedisError) -> Remedy {
-    match error.kind() {
-        ErrorKind::Server(ServerErrorKind::NoScript) => Remedy::SendScript,
-        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading) => {
-            Remedy::Reconnect
-        }
-        ErrorKind::Server(
-            ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain | ServerErrorKind::Moved | ServerErrorKind::Ask,
-        ) => Remedy::Wait,
-        ErrorKind::Server(_) if error.code() == Some("NOAUTH") => Remedy::Reconnect,
-        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
-            if error.code() == Some("NOREPLICAS") { Remedy::Wait } else { Remedy::Fail }
-        }
-        _ if error.is_timeout() => Remedy::TimedOut,
-        _ => Remedy::Reconnect,
+    match error.code() {
+        Some("NOSCRIPT") => Remedy::SendScript,
+        // Credentials were changed, the server has become a replica, or it has just started.
+        Some("NOAUTH" | "READONLY" | "MASTERDOWN" | "LOADING") => Remedy::Reconnect,
+        Some("CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" | "NOREPLICAS") => Remedy::Wait,
+        Some(_) => Remedy::Fail,
+        None if error.is_timeout() => Remedy::TimedOut,
+        None => Remedy::Reconnect,
     }
 }
 

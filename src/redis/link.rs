@@ -24,6 +24,10 @@ pub(super) enum Link {
 }
 
 impl Link {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     pub(super) async fn send(&mut self, cmd: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Node(node) => node.req_packed_command(cmd).await,
@@ -32,7 +36,7 @@ impl Link {
     }
 }
 
-/// Connects and logs in. The whole of it is for the caller to limit.
+/// Connects and logs in; `limit` is for each server. The whole of it is for the caller to limit.
 pub(super) async fn open(settings: &Settings, limit: Duration) -> RedisResult<Link> {
     let certificates = match &settings.tls {
         Some(tls) => Some(certificates(tls).await),

@@ -67,7 +67,12 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// Holds at most `max_sessions` live ones.
     pub(crate) fn in_memory(max_sessions: usize) -> Self {
-        Self { keys: Keys::random(), store: Arc::new(MemoryStore::new(max_sessions)) }
+        Self::in_memory_under(Keys::random(), max_sessions)
+    }
+
+    /// The same, under keys that others know too.
+    pub(crate) fn in_memory_under(keys: Keys, max_sessions: usize) -> Self {
+        Self { keys, store: Arc::new(MemoryStore::new(max_sessions)) }
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -3,4 +3,5 @@
 mod authenticate;
 mod faults;
 mod life;
+mod shared;
 mod stage;

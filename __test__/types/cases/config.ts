@@ -57,6 +57,20 @@ new GuestAuthenticator({ ...required, maxRetries: '3' });
 new GuestAuthenticator({ ...required, auditEmail: 'plain' });
 // @ts-expect-error no such reaction
 new GuestAuthenticator({ ...required, sessionStore: { redis: { url: 'redis://r', onUnavailable: 'ignore' } } });
+new GuestAuthenticator({
+  ...required,
+  sessionStore: {
+    redis: {
+      url: ['rediss://a', 'rediss://b'],
+      sentinel: { name: 'main', user: 'u', password: 'p' },
+      tls: { ca: ['pem'], cert: 'pem', key: 'pem' },
+      commandTimeoutMs: 100,
+    },
+  },
+});
+new GuestAuthenticator({ ...required, sessionStore: { redis: { url: ['redis://a'], cluster: true } } });
+// @ts-expect-error sentinels without the name of their primary
+new GuestAuthenticator({ ...required, sessionStore: { redis: { url: 'redis://r', sentinel: {} } } });
 // @ts-expect-error a store without its address
 new GuestAuthenticator({ ...required, sessionStore: { redis: {} } });
 // @ts-expect-error no such time limit
