@@ -22,6 +22,7 @@ use crate::guest_api::{GuestApi, Tokens, Trip};
 use crate::lifecycle::{Entry, Lifecycle};
 use crate::metrics::{Failures, Metrics};
 use crate::net::client::{Call, Exchange, Http};
+use crate::net::fleet::Fleet;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
@@ -81,8 +82,9 @@ pub struct Failed {
 }
 
 /// The sender of a configuration: one HTTP client with its retries and its pacing.
-pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency))
+/// `gate`: that of the processes under the same limit.
+pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn Fleet>>) -> Arc<Sender> {
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
 }
 
 impl Authenticator {
@@ -96,7 +98,8 @@ impl Authenticator {
             let tell = Arc::clone(&tell);
             Shared::sessions(shared.as_ref(), max_sessions, Box::new(move |text| tell(News::Store(text))))
         };
-        let sender = sender(&traffic);
+        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
+        let sender = sender(&traffic, gate);
         let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
         let api = Arc::new(GuestApi {
@@ -320,6 +323,7 @@ impl Outcome {
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
+        self.api.sender.pacing.look();
         let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
         let place = self.enricher.admit(&trip).await?;
 
