@@ -334,8 +334,10 @@ impl Inner {
         let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
 
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
-        let reporting = self.enricher.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline);
-        let (facts, ()) = join(reporting, session.keep(guest.expires_in)).await;
+        let profile = profile.as_ref();
+        let facts = self.enricher.report(&whom, profile, enrichment, started, place, trip.deadline).await;
+        // Last: a call that ends before leaves no session behind.
+        session.keep(guest.expires_in).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
         Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }
