@@ -22,7 +22,6 @@ use crate::guest_api::{GuestApi, Tokens, Trip};
 use crate::lifecycle::{Entry, Lifecycle};
 use crate::metrics::{Failures, Metrics};
 use crate::net::client::{Call, Exchange, Http};
-use crate::net::fleet::Fleet;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
@@ -81,9 +80,8 @@ pub struct Failed {
     pub audit: String,
 }
 
-/// The sender of a configuration: one HTTP client with its retries and its pacing.
-/// `gate`: that of the processes under the same limit.
-pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn Fleet>>) -> Arc<Sender> {
+/// The sender of a configuration: one HTTP client with its retries and its pacing, which other processes may share.
+pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn crate::net::fleet::Fleet>>) -> Arc<Sender> {
     Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
 }
 
