@@ -241,7 +241,7 @@ test('a disk that refuses loses no guest and no event, and is used again when it
   const told = JSON.parse(stdout.trim().split('\n').at(-1) || assert.fail(stderr));
   assert.equal(told.guest, 'guest-1');
   assert.deepEqual([told.code, told.pending, told.warnings[0]], ['STORE_UNAVAILABLE', 1, 'OUTBOX_UNWRITABLE']);
-  assert.match(told.message, /^The outbox cannot be written \(.+\); nothing was sent$/);
+  assert.match(told.message, /^The outbox cannot be used \(.+\); nothing was sent$/);
   assert.equal(double.of('create').length, 2);
   double.always('webhook', { status: 204 });
   const next = open({ outbox: { retryDelaysMs: [1] } });

@@ -80,9 +80,9 @@ pub struct Failed {
     pub audit: String,
 }
 
-/// The sender of a configuration: one HTTP client with its retries and its pacing.
-pub(crate) fn sender(traffic: &Traffic) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency))
+/// The sender of a configuration: one HTTP client with its retries and its pacing, which other processes may share.
+pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn crate::net::fleet::Fleet>>) -> Arc<Sender> {
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
 }
 
 impl Authenticator {
@@ -96,7 +96,8 @@ impl Authenticator {
             let tell = Arc::clone(&tell);
             Shared::sessions(shared.as_ref(), max_sessions, Box::new(move |text| tell(News::Store(text))))
         };
-        let sender = sender(&traffic);
+        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
+        let sender = sender(&traffic, gate);
         let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
         let api = Arc::new(GuestApi {
@@ -320,6 +321,7 @@ impl Outcome {
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
+        self.api.sender.pacing.look();
         let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
         let place = self.enricher.admit(&trip).await?;
 
@@ -330,8 +332,10 @@ impl Inner {
         let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
 
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
-        let reporting = self.enricher.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline);
-        let (facts, ()) = join(reporting, session.keep(guest.expires_in)).await;
+        let profile = profile.as_ref();
+        let facts = self.enricher.report(&whom, profile, enrichment, started, place, trip.deadline).await;
+        // Last: a call that ends before leaves no session behind.
+        session.keep(guest.expires_in).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
         Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
     }

@@ -1,10 +1,14 @@
-//! Doors for `benches/`: parts that are measured alone. Nobody else should come in here.
+//! Doors for `benches/` and `bench/scale`: parts that are measured alone. Nobody else should come in here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::net::pacing::{Lane, Pacing};
+pub use crate::gate::{SCRIPT, arguments, ruling};
+pub use crate::net::fleet::{Fleet, LaneReport, LaneRuling, Report, Ruling};
+pub use crate::net::lane::{LANES, Lane};
+use crate::net::pacing::Pacing;
 use crate::sessions::Sessions;
 
 /// The memory store behind the duplicate guard.
@@ -36,7 +40,36 @@ impl Gate {
     /// At most this many at a time.
     #[must_use]
     pub fn new(max_in_flight: u32) -> Self {
-        Self(Pacing::new(max_in_flight))
+        Self(Pacing::new(max_in_flight, None))
+    }
+
+    /// The same for a process of many under one limit.
+    #[must_use]
+    pub fn shared(max_in_flight: u32, fleet: Arc<dyn Fleet>) -> Self {
+        Self(Pacing::new(max_in_flight, Some(fleet)))
+    }
+
+    /// A call begins that will be sent soon.
+    pub fn look(&self) {
+        self.0.look();
+    }
+
+    /// One call, repeated `retries` times at most. `send` says after which time the server wants the next one, where it
+    /// refused. Whether it was accepted in the end.
+    pub async fn call(&self, retries: u32, deadline: Instant, send: impl AsyncFn() -> Result<(), Duration>) -> bool {
+        let ticket = self.0.ticket();
+        for _ in 0..=retries {
+            let admitted = tokio::time::timeout_at(deadline, self.0.admit(Lane::Create, ticket, deadline)).await;
+            let Ok(Ok(permit)) = admitted else { return false };
+            match send().await {
+                Ok(()) => {
+                    permit.accepted();
+                    return true;
+                }
+                Err(wait) => permit.throttled(wait),
+            }
+        }
+        false
     }
 
     /// One call that the server accepts: admitted, sent, done.

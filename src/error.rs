@@ -40,7 +40,7 @@ pub enum Code {
     Network,
     /// No answer came in time.
     Timeout,
-    /// The shared session store cannot be reached.
+    /// The shared session store cannot be reached, the outbox is full, or its file cannot be used.
     StoreUnavailable,
     /// The instance was closed.
     Closed,

@@ -15,7 +15,7 @@ use crate::guest::{Guest, Refreshed};
 use crate::json::quote;
 use crate::net::client::{Answer, Call, Exchange};
 use crate::net::fault::{self, Failure, Fault};
-use crate::net::pacing::Lane;
+use crate::net::lane::Lane;
 use crate::net::redact::COMPONENT;
 use crate::net::retry::{Order, Repeat, Sender};
 use crate::oauth::OAuth;

@@ -5,7 +5,7 @@
 //! | the boundary to Node.js | `addon` |
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
 //! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
-//! | what processes share | [`shared`], [`redis`] |
+//! | what processes share | [`shared`], [`gate`], [`redis`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
 //!
@@ -26,6 +26,7 @@ mod email;
 mod enrich;
 pub mod environment;
 pub mod error;
+mod gate;
 pub mod guest;
 pub mod guest_api;
 mod json;

@@ -140,7 +140,7 @@ mod tests {
     fn lifecycle() -> Arc<Lifecycle> {
         let none = Duration::ZERO;
         let policy = Policy { max_retries: 0, base_delay: none, max_delay: none, max_retry_after: none };
-        Lifecycle::new(Arc::new(Sender::new(Http::new(Settings::default()), policy, 1)), None)
+        Lifecycle::new(Arc::new(Sender::new(Http::new(Settings::default()), policy, 1, None)), None)
     }
 
     #[tokio::test]

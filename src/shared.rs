@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
+use crate::gate::SharedGate;
+use crate::net::fleet::Fleet;
 use crate::redis::settings::OnUnavailable;
 use crate::redis::{KeyMaterial, Redis, Settings, Vault};
 use crate::secret::Secret;
@@ -23,6 +27,11 @@ impl Shared {
         let material = KeyMaterial(client_secret);
         let keys = Keys::under(&material.derive("names"));
         Self { vault: Vault::new(Redis::new(settings), &material), keys }
+    }
+
+    /// The gate of all processes that log in to this API as this client.
+    pub(crate) fn gate(&self, api: &Url, client_id: &str) -> Arc<dyn Fleet> {
+        Arc::new(SharedGate::new(&self.vault, &self.keys, api, client_id))
     }
 
     /// The duplicate guard: in the shared store, or in memory without one.

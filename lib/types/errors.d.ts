@@ -157,7 +157,7 @@ export class TimeoutError extends GuestAuthError {
   readonly code: 'TIMEOUT';
 }
 
-/** The shared session store cannot be reached. */
+/** The shared session store cannot be reached, the outbox is full, or its file cannot be used. */
 export class StoreUnavailableError extends GuestAuthError {
   readonly code: 'STORE_UNAVAILABLE';
 }

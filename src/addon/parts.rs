@@ -46,7 +46,7 @@ impl NativeOAuth {
     #[napi(constructor, catch_unwind)]
     pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
         let (credentials, traffic, store) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
-        let sender = sender(&traffic);
+        let sender = sender(&traffic, None);
         let shared = store.map(|settings| SharedState::new(settings, &credentials.client_secret));
         let lifecycle = Lifecycle::new(Arc::clone(&sender), None);
         let oauth = Arc::new(OAuth::new(credentials, sender, shared.as_ref()));
@@ -102,7 +102,7 @@ impl NativeTokenManager {
         let (api, traffic) = config::token_manager_from_json(&config).map_err(|error| thrown(&error))?;
         let bridge = Arc::clone(bridge.shared());
         let total_timeout = traffic.total_timeout;
-        let api = guest_api(api, sender(&traffic), &bridge, source);
+        let api = guest_api(api, sender(&traffic, None), &bridge, source);
         let rotation = Rotation::new(Arc::clone(&api), Keys::random(), None);
         let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
         let manager = Arc::new(TokenManager { api, rotation, total_timeout, lifecycle });
@@ -181,7 +181,7 @@ impl NativeEnricher {
                 format!("is required where {given} is given: both are needed to write attributes"),
             )));
         }
-        let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic));
+        let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic, None));
         let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
         let outbox = reports
             .webhook

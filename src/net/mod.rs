@@ -7,7 +7,8 @@
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
 //! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
-//! - [`pacing`]: how many guest calls go out, and how fast
+//! - [`pacing`], [`rate`], [`lane`]: how many guest calls go out, and how fast
+//! - [`fleet`], [`member`], [`courier`]: the same for all processes that share a limit
 //! - [`flight`]: one piece of work shared by all who want it
 //! - [`redact`]: answers made fit to be shown
 
@@ -15,8 +16,12 @@ pub(crate) mod backoff;
 pub(crate) mod budget;
 mod classify;
 pub(crate) mod client;
+mod courier;
 pub(crate) mod fault;
+pub(crate) mod fleet;
 pub(crate) mod flight;
+pub(crate) mod lane;
+mod member;
 pub(crate) mod pacing;
 mod rate;
 pub(crate) mod redact;

@@ -57,7 +57,7 @@ async fn call(pacing: &Pacing, server: &Server, round_trip: Duration) -> u32 {
 
 /// Seconds taken, share of requests refused, most retries of one call.
 async fn burst(calls: u32, round_trip: Duration) -> (f64, f64, u32) {
-    let (pacing, server, start) = (Pacing::new(256), Server::new(100.0, 100.0), Instant::now());
+    let (pacing, server, start) = (Pacing::new(256, None), Server::new(100.0, 100.0), Instant::now());
     let retries = futures_util::future::join_all((0..calls).map(|_| call(&pacing, &server, round_trip))).await;
     let refused = f64::from(server.refused.into_inner());
     (start.elapsed().as_secs_f64(), refused / (refused + f64::from(calls)), retries.into_iter().max().unwrap())
@@ -77,7 +77,7 @@ async fn bursts_over_the_limit_waste_little_and_lose_no_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_others_emptied_is_no_reason_to_crawl() {
-    let (pacing, server, start) = (Pacing::new(256), Server::new(100.0, 100.0), Instant::now());
+    let (pacing, server, start) = (Pacing::new(256, None), Server::new(100.0, 100.0), Instant::now());
     lock(&server.bucket).0 = 0.0;
     futures_util::future::join_all((0..300).map(|_| call(&pacing, &server, Duration::from_millis(5)))).await;
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
@@ -85,7 +85,7 @@ async fn a_bucket_that_others_emptied_is_no_reason_to_crawl() {
 
 #[tokio::test(start_paused = true)]
 async fn one_429_does_not_slow_down_a_quiet_instance() {
-    let (pacing, server, start) = (Pacing::new(256), Server::new(1e9, 1e9), Instant::now());
+    let (pacing, server, start) = (Pacing::new(256, None), Server::new(1e9, 1e9), Instant::now());
     let far = start + NEVER;
     for quiet in 0..3 {
         for _ in 0..quiet {
@@ -103,14 +103,14 @@ async fn one_429_does_not_slow_down_a_quiet_instance() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nothing_waits_for_a_clock() {
-    let (pacing, server, start) = (Pacing::new(256), Server::new(1e9, 1e9), Instant::now());
+    let (pacing, server, start) = (Pacing::new(256, None), Server::new(1e9, 1e9), Instant::now());
     futures_util::future::join_all((0..64).map(|_| call(&pacing, &server, Duration::ZERO))).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_place() {
-    let (pacing, order) = (Pacing::new(1), Mutex::new(Vec::new()));
+    let (pacing, order) = (Pacing::new(1, None), Mutex::new(Vec::new()));
     let far = Instant::now() + NEVER;
     let first = pacing.ticket();
     let permit = pacing.admit(Lane::Create, first, far).await.unwrap();
@@ -136,7 +136,7 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
 
 #[tokio::test(start_paused = true)]
 async fn the_gate_closes_every_lane() {
-    let (pacing, start) = (Pacing::new(8), Instant::now());
+    let (pacing, start) = (Pacing::new(8, None), Instant::now());
     pacing.admit(Lane::Create, pacing.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(2));
     pacing.admit(Lane::Attributes, pacing.ticket(), start + NEVER).await.unwrap().accepted();
     assert_eq!(start.elapsed(), Duration::from_secs(2));
@@ -144,7 +144,7 @@ async fn the_gate_closes_every_lane() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_cannot_wait_fails_at_once() {
-    let (pacing, start) = (Pacing::new(8), Instant::now());
+    let (pacing, start) = (Pacing::new(8, None), Instant::now());
     pacing.admit(Lane::Create, pacing.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(30));
     let refused = pacing.admit(Lane::Create, pacing.ticket(), start + Duration::from_secs(10)).await;
     assert_eq!(refused.unwrap_err(), Paused(Duration::from_secs(30)));
@@ -153,7 +153,7 @@ async fn a_call_that_cannot_wait_fails_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_that_is_dropped_leaves_the_line() {
-    let pacing = Pacing::new(1);
+    let pacing = Pacing::new(1, None);
     let far = Instant::now() + NEVER;
     let held = pacing.admit(Lane::Create, pacing.ticket(), far).await.unwrap();
     {

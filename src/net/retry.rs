@@ -1,5 +1,6 @@
 //! When a request is repeated, and after which wait.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use super::backoff::{self, TRANSIENT_BASE};
 use super::budget::{Budget, Reason};
 use super::client::{Answer, Call, Exchange, Http};
 use super::fault::{Failure, Fault, is_login_throttle};
-use super::pacing::{Lane, Pacing, Paused};
+use super::fleet::Fleet;
+use super::lane::Lane;
+use super::pacing::{Pacing, Paused};
 use super::retry_after;
 
 /// The longest time that one answer can close the gate: a mistyped `Retry-After` must not end a service.
@@ -65,11 +68,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32) -> Self {
+    /// `fleet`: the processes that share the API's limit with this one.
+    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32, fleet: Option<Arc<dyn Fleet>>) -> Self {
         Self {
             http,
             policy,
-            pacing: Pacing::new(max_in_flight),
+            pacing: Pacing::new(max_in_flight, fleet),
             budget: Budget::default(),
             retries: AtomicU64::new(0),
             throttled: AtomicU64::new(0),

@@ -32,7 +32,7 @@ fn sender() -> Sender {
         max_delay: Duration::from_secs(20),
         max_retry_after: Duration::from_secs(60),
     };
-    Sender::new(Http::new(Settings::default()), policy, 256)
+    Sender::new(Http::new(Settings::default()), policy, 256, None)
 }
 
 fn order(repeat: Repeat, lane: Option<Lane>) -> Order {

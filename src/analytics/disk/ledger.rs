@@ -65,7 +65,7 @@ impl Ledger {
     /// Reserves room for an event. `None` while the file is being read.
     pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Error>> {
         if let Some(trouble) = &self.trouble {
-            return Some(Err(unavailable(format!("The outbox cannot be written ({trouble}); nothing was sent"))));
+            return Some(Err(unavailable(format!("The outbox cannot be used ({trouble}); nothing was sent"))));
         }
         if self.phase == Phase::Loading {
             return None;

@@ -36,6 +36,13 @@ pub(super) enum Trouble {
     Refused(String),
 }
 
+/// Where an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Waiting,
+    Dead,
+}
+
 /// What becomes of an event.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
@@ -103,9 +110,9 @@ impl Store {
                     }
                 }
             }
-            let stored = transaction.stats()?.stored_bytes();
+            let is_wasteful = length > WORTH_COMPACTING && length / MOSTLY_EMPTY > transaction.stats()?.stored_bytes();
             transaction.commit()?;
-            if length > WORTH_COMPACTING && length / MOSTLY_EMPTY > stored {
+            if is_wasteful {
                 database.compact()?;
             }
             Ok(Self(database))
@@ -113,20 +120,14 @@ impl Store {
     }
 
     /// Shows every event that waits, then every dead letter, each in order, with its bytes.
-    pub(super) fn scan(
-        &self,
-        mut waiting: impl FnMut(Sequence, &Record, usize),
-        mut dead: impl FnMut(Sequence, &Record, usize),
-    ) -> Result<(), Trouble> {
+    pub(super) fn scan(&self, mut see: impl FnMut(Kind, Sequence, &Record, usize)) -> Result<(), Trouble> {
         guarded(|| {
             let transaction = self.0.begin_read()?;
-            for entry in transaction.open_table(WAITING)?.iter()? {
-                let (sequence, bytes) = entry?;
-                waiting(sequence.value(), &decode(bytes.value())?, bytes.value().len());
-            }
-            for entry in transaction.open_table(DEAD)?.iter()? {
-                let (sequence, bytes) = entry?;
-                dead(sequence.value(), &decode(bytes.value())?, bytes.value().len());
+            for (kind, table) in [(Kind::Waiting, WAITING), (Kind::Dead, DEAD)] {
+                for entry in transaction.open_table(table)?.iter()? {
+                    let (sequence, bytes) = entry?;
+                    see(kind, sequence.value(), &decode(bytes.value())?, bytes.value().len());
+                }
             }
             Ok(())
         })
@@ -175,18 +176,14 @@ impl Store {
 
     /// All dead letters.
     pub(super) fn dead(&self) -> Result<Vec<(Sequence, Record)>, Trouble> {
-        let mut dead = Vec::new();
-        self.scan_dead(|sequence, record| dead.push((sequence, record)))?;
-        Ok(dead)
-    }
-
-    fn scan_dead(&self, mut see: impl FnMut(Sequence, Record)) -> Result<(), Trouble> {
         guarded(|| {
-            for entry in self.0.begin_read()?.open_table(DEAD)?.iter()? {
+            let table = self.0.begin_read()?.open_table(DEAD)?;
+            let mut dead = Vec::new();
+            for entry in table.iter()? {
                 let (sequence, bytes) = entry?;
-                see(sequence.value(), decode(bytes.value())?);
+                dead.push((sequence.value(), decode(bytes.value())?));
             }
-            Ok(())
+            Ok(dead)
         })
     }
 }

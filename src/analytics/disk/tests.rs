@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::ledger::Ledger;
 use super::record::{self, Record};
 use super::schedule::Sequence;
-use super::store::{Change, Changes, Store, Trouble};
+use super::store::{Change, Changes, Kind, Store, Trouble};
 use super::testing::Folder;
 
 const PAGE: u64 = 4096;
@@ -38,10 +38,10 @@ type Contents = (Vec<(Sequence, String)>, Vec<(Sequence, String)>);
 
 fn contents(store: &Store) -> Result<Contents, Trouble> {
     let (mut waiting, mut dead) = (Vec::new(), Vec::new());
-    store.scan(
-        |sequence, record, _| waiting.push((sequence, record.id.clone())),
-        |sequence, record, _| dead.push((sequence, record.id.clone())),
-    )?;
+    store.scan(|kind, sequence, record, _| {
+        let side = if kind == Kind::Waiting { &mut waiting } else { &mut dead };
+        side.push((sequence, record.id.clone()));
+    })?;
     Ok((waiting, dead))
 }
 
@@ -77,16 +77,35 @@ async fn a_restart_keeps_the_schedule() {
 
     let store = Store::open(file(&folder.file("outbox"))).unwrap();
     let (mut ledger, now) = (Ledger::default(), Instant::now());
-    let found = |sequence, record: &Record, size| {
-        ledger.found(sequence, record, size, now, record.remaining(record::wall_now()));
-    };
-    store.scan(found, |_, _, _| panic!("no dead letters")).unwrap();
+    store
+        .scan(|_, sequence, record, size| {
+            ledger.found(sequence, record, size, now, record.remaining(record::wall_now()));
+        })
+        .unwrap();
     let next = |ledger: &mut Ledger| ledger.schedule.take(Instant::now());
     assert_eq!(next(&mut ledger), Some(2));
     tokio::time::advance(Duration::from_secs(25)).await;
     assert_eq!(next(&mut ledger), None);
     tokio::time::advance(Duration::from_secs(6)).await;
     assert_eq!(next(&mut ledger), Some(1));
+}
+
+#[test]
+fn a_large_file_that_is_mostly_empty_is_made_smaller_when_it_is_opened() {
+    let folder = Folder::new();
+    let length = || std::fs::metadata(folder.file("outbox")).unwrap().len();
+    let large = |number: Sequence| {
+        let body = serde_json::Value::from("x".repeat(60_000)).to_string();
+        Change::Put(Record::new(&number.to_string(), body).unwrap())
+    };
+    let store = Store::open(file(&folder.file("outbox"))).unwrap();
+    store.commit(&all(1..=1200, large)).unwrap();
+    store.commit(&all(1..=1190, |_| Change::Remove)).unwrap();
+    drop(store);
+    assert!(length() > 64 << 20, "{}", length());
+    let store = Store::open(file(&folder.file("outbox"))).unwrap();
+    assert!(length() < 8 << 20, "{}", length());
+    assert_eq!(contents(&store).unwrap().0.len(), 10);
 }
 
 /// Damages a copy of a filled file in many ways. Each must be noticed, unless it hit what nobody reads.

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::file::Locked;
-use super::ledger::Phase;
+use super::ledger::{Ledger, Phase};
 use super::queue::{Chosen, Loaded, Question};
 use super::record::{self, DeadLetter};
 use super::schedule::Sequence;
-use super::store::{Change, Changes, Store, Trouble};
+use super::store::{Change, Changes, Kind, Sizes, Store, Trouble};
 use crate::analytics::News;
 use crate::sync::lock;
 
@@ -100,21 +100,14 @@ impl Writer {
     /// Takes up what was left.
     fn load(&self, store: &Store) -> Result<(), Trouble> {
         let (now, wall) = (Instant::now(), record::wall_now());
-        let (mut waiting, mut dead, mut last) = (Vec::new(), Vec::new(), 0);
-        let mut ledger = super::ledger::Ledger::default();
-        store.scan(
-            |sequence, record, size| {
-                ledger.found(sequence, record, size, now, record.remaining(wall));
-                waiting.push(sequence);
-            },
-            |sequence, _, size| dead.push((sequence, size)),
-        )?;
-        for (sequence, size) in &dead {
-            ledger.buried(*sequence, *size);
-        }
-        for sequence in waiting.iter().chain(dead.iter().map(|(sequence, _)| sequence)) {
-            last = last.max(*sequence);
-        }
+        let (mut ledger, mut last) = (Ledger::default(), 0);
+        store.scan(|kind, sequence, record, size| {
+            last = last.max(sequence);
+            match kind {
+                Kind::Waiting => ledger.found(sequence, record, size, now, record.remaining(wall)),
+                Kind::Dead => ledger.buried(sequence, size),
+            }
+        })?;
         self.shared.queue.begin(last);
         let mut shared = lock(&self.shared.ledger);
         // It may have been closed meanwhile.
@@ -153,7 +146,7 @@ impl Writer {
         drop(ledger);
         if is_news {
             (self.shared.tell)(News::Unwritable(format!(
-                "The outbox file cannot be written ({cause}). Guests are refused until it can be; events of calls under way \
+                "The outbox file cannot be used ({cause}). Guests are refused until it can be; events of calls under way \
                  are delivered from memory"
             )));
         }
@@ -194,7 +187,7 @@ impl Writer {
         self.pending.is_empty()
     }
 
-    fn commit(&self) -> Option<Result<super::store::Sizes, Trouble>> {
+    fn commit(&self) -> Option<Result<Sizes, Trouble>> {
         self.store.as_ref().map(|store| store.commit(&self.pending))
     }
 

@@ -1,0 +1,124 @@
+//! The gate that processes share: the script that Redis runs, what goes into it and what comes out.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::net::fleet::{Fleet, LaneRuling, PATIENCE, Report, Ruling};
+use crate::net::lane::LANES;
+use crate::redis::{Command, Redis, Vault, script};
+use crate::sessions::{Key, Keys};
+
+/// Runs on Redis with one key, by its own clock.
+pub const SCRIPT: &str = include_str!("gate.lua");
+
+const LANE_FIELDS: usize = 4;
+
+script!(
+    /// Takes a report, gives a ruling.
+    GATE,
+    SCRIPT
+);
+
+/// The processes that log in as one client to one API: their limit is the same.
+pub(crate) struct SharedGate {
+    redis: Redis,
+    key: String,
+}
+
+impl SharedGate {
+    pub(crate) fn new(vault: &Vault, keys: &Keys, api: &Url, client_id: &str) -> Self {
+        let Key(id) = keys.of(&format!("{} {client_id}", api.origin().ascii_serialization()));
+        Self { redis: vault.redis().clone(), key: vault.name("gate", id) }
+    }
+}
+
+impl Fleet for SharedGate {
+    fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
+        let (redis, key) = (self.redis.clone(), self.key.clone());
+        async move {
+            let arguments = arguments(&report);
+            let command = |_| {
+                let command = Command::script(&GATE).key(&key);
+                arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
+            };
+            let answer: Vec<i64> = redis.run(Instant::now() + PATIENCE, command).await.ok()?;
+            ruling(&answer)
+        }
+        .boxed()
+    }
+}
+
+/// The script's arguments.
+#[must_use]
+pub fn arguments(report: &Report) -> Vec<i64> {
+    let millis = |time: Duration| time.as_millis() as i64;
+    // Lua counts from one.
+    let (lane, pause) = report.throttled.map_or((0, 0), |(lane, pause)| (lane as i64 + 1, millis(pause)));
+    let mut arguments = vec![lane, pause];
+    for lane in &report.lanes {
+        arguments.extend([
+            i64::from(lane.sent),
+            i64::from(lane.refused),
+            i64::from(lane.wanted),
+            millis(lane.patience),
+        ]);
+    }
+    arguments
+}
+
+/// The script's answer; `None` where it is not one.
+#[must_use]
+pub fn ruling(answer: &[i64]) -> Option<Ruling> {
+    let (&[epoch, pause], lanes) = answer.split_first_chunk::<2>()?;
+    let (lanes, []) = lanes.as_chunks::<LANE_FIELDS>() else { return None };
+    let lanes: [_; LANES] = lanes.try_into().ok()?;
+    Some(Ruling {
+        epoch,
+        pause: Duration::from_millis(pause.max(0) as u64),
+        lanes: lanes.map(|[is_paced, granted, first, interval]| LaneRuling {
+            is_paced: is_paced != 0,
+            granted: u32::try_from(granted).unwrap_or(0),
+            first: Duration::from_micros(first.max(0) as u64),
+            interval: Duration::from_micros(interval.max(0) as u64),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::fleet::LaneReport;
+    use crate::net::lane::Lane;
+
+    #[test]
+    fn a_report_names_lanes_as_the_script_counts_them() {
+        let mut report = Report { throttled: Some((Lane::Refresh, Duration::from_secs(2))), ..Report::default() };
+        report.lanes[1] = LaneReport { sent: 7, refused: 1, wanted: 3, patience: Duration::from_millis(1500) };
+        let arguments = arguments(&report);
+        assert_eq!(arguments[..2], [2, 2000]);
+        assert_eq!(arguments[6..10], [7, 1, 3, 1500]);
+        assert_eq!(arguments.len(), 2 + LANES * LANE_FIELDS);
+    }
+
+    #[test]
+    fn slots_that_are_due_already_are_granted_for_now() {
+        let mut answer = vec![3, 0];
+        answer.extend([1, 2, -400_000, 10_000]);
+        answer.extend([0; 3 * LANE_FIELDS]);
+        let ruling = ruling(&answer).unwrap();
+        let lane = ruling.lanes[0];
+        assert_eq!((ruling.epoch, ruling.pause), (3, Duration::ZERO));
+        assert_eq!((lane.is_paced, lane.granted, lane.first), (true, 2, Duration::ZERO));
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_none() {
+        for answer in [&[][..], &[0; 2], &[0; 17], &[0; 19]] {
+            assert!(ruling(answer).is_none(), "{answer:?}");
+        }
+    }
+}

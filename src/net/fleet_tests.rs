@@ -1,0 +1,219 @@
+//! Several processes under one limit, against a fake of what they share.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all, pending};
+
+use super::*;
+use crate::net::fleet::{LaneReport, LaneRuling, PATIENCE};
+
+const NEVER: Duration = Duration::from_secs(3600);
+const LATENCY: Duration = Duration::from_millis(2);
+
+type Answer = dyn Fn(&Report) -> Option<Ruling> + Send + Sync;
+
+/// Answers as it is told to, and keeps what it heard.
+struct Board {
+    answer: Box<Answer>,
+    heard: Mutex<Vec<Report>>,
+}
+
+impl Board {
+    fn new(answer: impl Fn(&Report) -> Option<Ruling> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { answer: Box::new(answer), heard: Mutex::default() })
+    }
+
+    fn pacing(self: &Arc<Self>) -> Pacing {
+        Pacing::new(256, Some(Arc::clone(self) as Arc<dyn Fleet>))
+    }
+
+    fn creations(&self) -> Vec<LaneReport> {
+        lock(&self.heard).iter().map(|report| report.lanes[Lane::Create as usize]).collect()
+    }
+}
+
+impl Fleet for Board {
+    fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
+        let ruling = (self.answer)(&report);
+        lock(&self.heard).push(report);
+        async move {
+            tokio::time::sleep(LATENCY).await;
+            match ruling {
+                Some(ruling) => Some(ruling),
+                None => pending().await,
+            }
+        }
+        .boxed()
+    }
+}
+
+fn paced(epoch: i64, lane: LaneRuling) -> Ruling {
+    let mut ruling = Ruling { epoch, ..Ruling::default() };
+    ruling.lanes[Lane::Create as usize] = LaneRuling { is_paced: true, ..lane };
+    ruling
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+async fn pass(pacing: &Pacing) {
+    pacing.admit(Lane::Create, pacing.ticket(), Instant::now() + NEVER).await.unwrap().accepted();
+}
+
+/// A call as the authenticator makes it: what others know is asked for while the duplicate guard works.
+async fn call(pacing: &Pacing) {
+    pacing.look();
+    tokio::time::sleep(ms(5)).await;
+    pass(pacing).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_in_one_process_pauses_the_others() {
+    let reopens = Mutex::new(None::<Instant>);
+    let board = Board::new(move |report| {
+        let mut reopens = lock(&reopens);
+        if let Some((_, pause)) = report.throttled {
+            *reopens = Some(Instant::now() + pause);
+        }
+        let pause = reopens.map_or(Duration::ZERO, |reopens| reopens.saturating_duration_since(Instant::now()));
+        Some(Ruling { pause, ..Ruling::default() })
+    });
+    let (one, other) = (board.pacing(), board.pacing());
+    let start = Instant::now();
+    one.admit(Lane::Create, one.ticket(), start + NEVER).await.unwrap().throttled(ms(2000));
+    tokio::time::sleep(ms(100)).await;
+    call(&other).await;
+    let waited = start.elapsed();
+    assert!((ms(2000)..ms(2010)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_silence_a_call_waits_for_the_news_that_it_asked_for() {
+    let reopens = Instant::now() + ms(5000);
+    let board = Board::new(move |report| {
+        let is_closed = report.lanes[0].sent == 0;
+        let pause = if is_closed { reopens.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+        Some(Ruling { pause, ..Ruling::default() })
+    });
+    let pacing = board.pacing();
+    pass(&pacing).await;
+    tokio::time::sleep(ms(1000)).await;
+    pacing.look();
+    pass(&pacing).await;
+    assert!(Instant::now() >= reopens);
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_a_common_pace_calls_go_in_their_slots() {
+    let board = Board::new(|report| {
+        let granted = report.lanes[0].wanted.min(2);
+        Some(paced(1, LaneRuling { granted, first: ms(100), interval: ms(100), ..LaneRuling::default() }))
+    });
+    let (pacing, start) = (board.pacing(), Instant::now());
+    pacing.look();
+    tokio::time::sleep(ms(10)).await;
+    join_all((0..2).map(|_| pass(&pacing))).await;
+    let waited = start.elapsed();
+    assert!((ms(200)..ms(230)).contains(&waited), "{waited:?}");
+    assert_eq!(board.creations()[1].wanted, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_never_answers_delays_nobody() {
+    let (pacing, start) = (Board::new(|_| None).pacing(), Instant::now());
+    pacing.look();
+    join_all((0..FIRST_SHARED_WINDOW as usize).map(|_| pass(&pacing))).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_falls_silent_holds_up_one_moment_and_then_nobody() {
+    let silent = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_silent = Arc::clone(&silent);
+    let board = Board::new(move |report| {
+        let granted = report.lanes[0].wanted;
+        (!is_silent.load(Ordering::Relaxed)).then(|| paced(1, LaneRuling { granted, ..LaneRuling::default() }))
+    });
+    let pacing = board.pacing();
+    call(&pacing).await;
+    silent.store(true, Ordering::Relaxed);
+    for (most, why) in [(PATIENCE + ms(5), "the slot that was asked for"), (Duration::ZERO, "nothing any more")] {
+        let start = Instant::now();
+        pass(&pacing).await;
+        assert!(start.elapsed() <= most, "{why}: {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_from_before_a_pause_are_void() {
+    let epochs = std::sync::atomic::AtomicI64::new(0);
+    let board = Board::new(move |report| {
+        let epoch = epochs.fetch_add(1, Ordering::Relaxed);
+        let first = if epoch < 2 { ms(1000) } else { ms(5000) };
+        let granted = report.lanes[0].wanted;
+        Some(paced(epoch.min(2), LaneRuling { granted, first, ..LaneRuling::default() }))
+    });
+    let (pacing, start) = (board.pacing(), Instant::now());
+    pacing.look();
+    tokio::time::sleep(ms(10)).await;
+    // Its slot comes after a second; the news that are asked for then speak of another epoch.
+    pass(&pacing).await;
+    assert!(start.elapsed() > ms(6000), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_slot_comes_too_late_fails_at_once() {
+    let board = Board::new(|report| {
+        let first = if report.lanes[0].wanted > 0 { ms(90_000) } else { Duration::ZERO };
+        Some(paced(1, LaneRuling { first, ..LaneRuling::default() }))
+    });
+    let (pacing, start) = (board.pacing(), Instant::now());
+    pacing.look();
+    tokio::time::sleep(ms(10)).await;
+    let refused = pacing.admit(Lane::Create, pacing.ticket(), start + ms(60_000)).await;
+    assert_eq!(refused.unwrap_err(), Paused(ms(90_000)));
+    assert!(start.elapsed() < ms(20), "{:?}", start.elapsed());
+    assert_eq!(board.creations()[1].patience, ms(59_990));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reports_are_gathered_and_nothing_is_said_without_traffic() {
+    let board = Board::new(|_| Some(Ruling::default()));
+    let pacing = board.pacing();
+    for _ in 0..100 {
+        call(&pacing).await;
+        tokio::time::sleep(ms(5)).await;
+    }
+    tokio::time::sleep(NEVER).await;
+    let sent: Vec<u32> = board.creations().iter().map(|lane| lane.sent).collect();
+    assert_eq!(sent.iter().sum::<u32>(), 100);
+    assert!(sent.len() <= 6, "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_while_a_report_is_under_way_is_in_the_next_one() {
+    let board = Board::new(|report| {
+        let granted = report.lanes[0].wanted.min(1);
+        Some(paced(1, LaneRuling { granted, ..LaneRuling::default() }))
+    });
+    let pacing = board.pacing();
+    call(&pacing).await;
+    tokio::time::sleep(ms(300)).await;
+    pacing.look();
+    tokio::time::sleep(LATENCY / 2).await;
+    pass(&pacing).await;
+    let wanted: Vec<u32> = board.creations().iter().map(|lane| lane.wanted).collect();
+    assert_eq!(wanted[wanted.len() - 2..], [0, 1], "{wanted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_running_when_the_pacing_goes() {
+    let board = Board::new(|_| Some(Ruling::default()));
+    let pacing = board.pacing();
+    call(&pacing).await;
+    drop(pacing);
+    tokio::time::sleep(ms(1)).await;
+    assert_eq!(Arc::strong_count(&board), 1);
+}
