@@ -150,8 +150,11 @@ impl SharedSessions {
         if let Some(local) = &self.local {
             local.invalidate(session_key);
         }
+        let key = self.keys.of(session_key);
+        // A renewal would take the key again for a call that is to lose it.
+        self.renewals.forget(key);
         let until = step();
-        let invalidated = self.store.invalidate(self.keys.of(session_key), until);
+        let invalidated = self.store.invalidate(key, until);
         match timeout_at(until, invalidated).await.unwrap_or_else(|_| Err(too_slow())) {
             Err(error) if self.local.is_some() => {
                 self.is_gone(&error);
