@@ -46,6 +46,17 @@ if (!values.quick && values.only === undefined) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(run, null, 2)}\n`);
   for (const [file, svg] of Object.entries(charts(run.results))) writeFileSync(join(folder, file), svg);
+  publish(join(root, 'README.md'));
+}
+
+/** Puts the table where the README shows it. */
+function publish(file) {
+  const text = readFileSync(file, 'utf8');
+  const table = report(run).trimEnd();
+  writeFileSync(
+    file,
+    text.replace(/(<!-- bench -->\n)[^]*(<!-- \/bench -->)/, (_, begin, end) => begin + table + '\n' + end),
+  );
 }
 
 /** Builds what is measured, where it is not there already. */

@@ -1,11 +1,12 @@
 //! The story of one call, top to bottom.
 
+mod upkeep;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, try_join};
-use http::Method;
+use futures_util::future::try_join;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
@@ -13,16 +14,15 @@ use url::Url;
 use crate::analytics::{News, Outbox, Tell};
 use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
-use crate::config::{Config, Reports, Traffic};
+use crate::config::{Config, Traffic};
 use crate::crm::Crm;
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::guest_api::{GuestApi, Tokens, Trip};
 use crate::lifecycle::{Entry, Lifecycle};
-use crate::metrics::{Failures, Metrics};
-use crate::net::client::{Call, Exchange, Http};
-use crate::net::fleet::Fleet;
+use crate::metrics::Failures;
+use crate::net::client::Http;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
@@ -81,9 +81,8 @@ pub struct Failed {
     pub audit: String,
 }
 
-/// The sender of a configuration: one HTTP client with its retries and its pacing.
-/// `gate`: that of the processes under the same limit.
-pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn Fleet>>) -> Arc<Sender> {
+/// The sender of a configuration: one HTTP client with its retries and its pacing, which other processes may share.
+pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn crate::net::fleet::Fleet>>) -> Arc<Sender> {
     Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
 }
 
@@ -100,7 +99,7 @@ impl Authenticator {
         };
         let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
         let sender = sender(&traffic, gate);
-        let origins = origins(&credentials.token_url, &api.endpoints.guests, &reports);
+        let origins = upkeep::origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
         let api = Arc::new(GuestApi {
             sender: Arc::clone(&sender),
@@ -234,84 +233,6 @@ impl Authenticator {
         self.0.guests.refreshed(refresh_token, &fresh);
         Ok(fresh.token)
     }
-
-    /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
-    /// concerns a connection is no error: the call that needs it will say so.
-    pub async fn warm_up(&self) -> Result<(), Error> {
-        self.warm_up_entered(self.enter()).await
-    }
-
-    pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
-        let until = Instant::now() + self.0.api.timeout;
-        let opened = self.0.origins.iter().map(|origin| {
-            // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
-            self.0.api.sender.once(Call::WarmUp, Exchange::new(Method::HEAD, origin.clone()), until)
-        });
-        let token = self.0.oauth.access_token();
-        let ready = join(join_all(opened), self.0.sessions.ready());
-        entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
-    }
-
-    /// Waits until every analytics event has been delivered or given up; with an outbox on disk, until none is due.
-    pub async fn flush(&self) {
-        if let Some(outbox) = &self.0.enricher.outbox {
-            outbox.flush().await;
-        }
-    }
-
-    /// Refuses new calls from now on, before the future is first polled. It ends when the running calls and the
-    /// deliveries have ended; what outlasts `limit` is cancelled or given up.
-    pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
-        let (own, closing) = (Arc::clone(&self.0), self.0.lifecycle.close(limit));
-        async move {
-            closing.await;
-            own.sessions.close().await;
-        }
-    }
-
-    /// Analytics events that the end of the process would lose.
-    #[must_use]
-    pub fn undelivered(&self) -> usize {
-        self.0.enricher.outbox.as_ref().map_or(0, Outbox::at_stake)
-    }
-
-    /// Events that were given up, as a JSON array. Needs an outbox on disk, as do the next two.
-    pub async fn dead_letters(&self) -> Result<String, Error> {
-        self.0.enricher.outbox()?.dead_letters().await
-    }
-
-    /// Sends dead letters again, all or those with these ids; returns how many.
-    pub async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.0.enricher.outbox()?.redeliver(ids).await
-    }
-
-    /// Throws dead letters away, all or those with these ids; returns how many.
-    pub async fn discard_dead_letters(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.0.enricher.outbox()?.discard(ids).await
-    }
-
-    /// Counters since the start, and the present load.
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        let inner = &self.0;
-        let (in_flight, paced) = inner.api.sender.pacing.load();
-        let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
-        Metrics {
-            authenticated: inner.authenticated.load(Ordering::Relaxed),
-            failed: inner.failures.by_code(),
-            duplicates: inner.failures.of(Code::DuplicateSession),
-            retries: inner.api.sender.retries.load(Ordering::Relaxed),
-            throttled: inner.api.sender.throttled.load(Ordering::Relaxed),
-            crm_failures: inner.enricher.crm.as_ref().map_or(0, |crm| crm.failures.load(Ordering::Relaxed)),
-            enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
-            oauth_requests: inner.oauth.requests(),
-            live_sessions: inner.sessions.len(),
-            store: inner.sessions.metrics(),
-            in_flight,
-            queued: inner.lifecycle.running().saturating_sub(admitted) + paced,
-            analytics: inner.enricher.outbox.as_ref().map(Outbox::deliveries).unwrap_or_default(),
-        }
-    }
 }
 
 impl Outcome {
@@ -403,19 +324,6 @@ impl Inner {
         Error::new(Code::Timeout, format!("The call took longer than {limit} ms (timeouts.totalMs)"))
             .with_request_id(trip.request_id.clone())
     }
-}
-
-/// The roots of the origins other than the login's, each once.
-fn origins(login: &Url, api: &Url, reports: &Reports) -> Vec<Url> {
-    let used =
-        [Some(api), reports.crm.as_ref().map(|(url, _)| url), reports.webhook.as_ref().map(|webhook| &webhook.url)];
-    let mut origins: Vec<Url> = Vec::new();
-    for url in used.into_iter().flatten() {
-        if url.origin() != login.origin() && origins.iter().all(|known| known.origin() != url.origin()) {
-            origins.extend(url.join("/"));
-        }
-    }
-    origins
 }
 
 fn subject(request: &GuestRequest) -> Subject<'_> {

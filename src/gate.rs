@@ -53,6 +53,7 @@ impl Fleet for SharedGate {
 }
 
 /// The script's arguments.
+#[must_use]
 pub fn arguments(report: &Report) -> Vec<i64> {
     let millis = |time: Duration| time.as_millis() as i64;
     // Lua counts from one.
@@ -70,6 +71,7 @@ pub fn arguments(report: &Report) -> Vec<i64> {
 }
 
 /// The script's answer; `None` where it is not one.
+#[must_use]
 pub fn ruling(answer: &[i64]) -> Option<Ruling> {
     let (&[epoch, pause], lanes) = answer.split_first_chunk::<2>()?;
     let (lanes, []) = lanes.as_chunks::<LANE_FIELDS>() else { return None };

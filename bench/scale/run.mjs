@@ -1,6 +1,6 @@
 // 200 processes behind one rate limit: simulates an hour in seconds, prints a Markdown table, writes the figures and the chart.
 //
-//   npm run bench:scale                 an hour, three seeds; writes docs/scale.json and docs/scale.svg
+//   npm run bench:scale                 an hour, three seeds; writes docs/scale.csv and docs/scale.svg
 //   npm run bench:scale -- --minutes 5  a shorter run; writes nothing
 
 import { execFileSync } from 'node:child_process';
@@ -34,9 +34,7 @@ const results = runs[0].map(({ strategy, server, demand }, index) => ({
 }));
 console.log(table());
 if (minutes === MINUTES) {
-  const lines = results.map((result) => JSON.stringify(result)).join(',\n');
-  const run = `{"minutes":${minutes},"seeds":${JSON.stringify(SEEDS)},"results":[\n${lines}\n]}\n`;
-  writeFileSync(join(root, 'docs', 'scale.json'), run);
+  writeFileSync(join(root, 'docs', 'scale.csv'), csv());
   writeFileSync(join(root, 'docs', 'scale.svg'), chart());
 }
 
@@ -57,6 +55,16 @@ function rounded(figures) {
     { median: round(median), min: round(min), max: round(max) },
   ]);
   return Object.fromEntries(entries);
+}
+
+/** A line for each figure of each case. */
+function csv() {
+  const lines = results.flatMap(({ strategy, server, demand, ...figures }) =>
+    Object.entries(figures).map(([figure, { median, min, max }]) =>
+      [strategy, server, demand, figure, median, min, max].join(','),
+    ),
+  );
+  return ['strategy,server,demand,figure,median,min,max', ...lines, ''].join('\n');
 }
 
 function table() {

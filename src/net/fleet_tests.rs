@@ -11,9 +11,11 @@ use crate::net::fleet::{LaneReport, LaneRuling, PATIENCE};
 const NEVER: Duration = Duration::from_secs(3600);
 const LATENCY: Duration = Duration::from_millis(2);
 
+type Answer = dyn Fn(&Report) -> Option<Ruling> + Send + Sync;
+
 /// Answers as it is told to, and keeps what it heard.
 struct Board {
-    answer: Box<dyn Fn(&Report) -> Option<Ruling> + Send + Sync>,
+    answer: Box<Answer>,
     heard: Mutex<Vec<Report>>,
 }
 
@@ -113,9 +115,9 @@ async fn under_a_common_pace_calls_go_in_their_slots() {
     pacing.look();
     tokio::time::sleep(ms(10)).await;
     join_all((0..2).map(|_| pass(&pacing))).await;
-    let (waited, wanted) = (start.elapsed(), board.creations()[1].wanted);
+    let waited = start.elapsed();
     assert!((ms(200)..ms(230)).contains(&waited), "{waited:?}");
-    assert_eq!(wanted, 2);
+    assert_eq!(board.creations()[1].wanted, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,9 +148,9 @@ async fn a_fleet_that_falls_silent_holds_up_one_moment_and_then_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn slots_from_before_a_pause_are_void() {
-    let epochs = AtomicU64::new(0);
+    let epochs = std::sync::atomic::AtomicI64::new(0);
     let board = Board::new(move |report| {
-        let epoch = epochs.fetch_add(1, Ordering::Relaxed) as i64;
+        let epoch = epochs.fetch_add(1, Ordering::Relaxed);
         let first = if epoch < 2 { ms(1000) } else { ms(5000) };
         let granted = report.lanes[0].wanted;
         Some(paced(epoch.min(2), LaneRuling { granted, first, ..LaneRuling::default() }))

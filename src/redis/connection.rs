@@ -189,7 +189,7 @@ impl Inner {
     /// Why there is no connection.
     fn complaint(&self) -> String {
         match &*self.state.borrow() {
-            State::Down { cause, .. } => cause.to_string(),
+            State::Down { cause, .. } => cause.clone(),
             _ => NOT_YET.to_owned(),
         }
     }

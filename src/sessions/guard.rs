@@ -21,7 +21,6 @@ impl Guard {
     pub(crate) async fn reserve(&self, session_key: &str) -> Result<Hold, Error> {
         match self {
             Self::Local(sessions) => sessions.reserve(session_key).map(Hold::Local),
-            // Boxed: where memory serves, a call must not carry the room for this.
             Self::Shared(shared) => Box::pin(shared.reserve(session_key)).await,
         }
     }
@@ -85,7 +84,8 @@ impl Guard {
 /// A session key held by one call. Dropping it releases the key.
 pub(crate) enum Hold {
     Local(Reservation),
-    Shared(Claim),
+    /// Boxed: where memory serves, a call must not carry the room for this.
+    Shared(Box<Claim>),
 }
 
 impl Hold {

@@ -128,7 +128,7 @@ impl SharedSessions {
             Ok(true) => {
                 self.is_back();
                 self.renewals.add(key, claim.owner);
-                Ok(Hold::Shared(claim))
+                Ok(Hold::Shared(Box::new(claim)))
             }
             Ok(false) => {
                 self.is_back();
@@ -289,3 +289,7 @@ impl Drop for Release {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "shared_tests.rs"]
+mod tests;

@@ -72,7 +72,9 @@ async fn of_many_who_ask_at_once_one_gets_the_key() {
         let calls = (0..10).map(|i| authenticate(if i % 2 == 0 { &pair.one } else { &pair.other }, &request));
         let outcomes = futures_util::future::join_all(calls).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-        assert!(outcomes.iter().flat_map(|outcome| outcome.as_ref().err()).all(|e| e.code() == Code::DuplicateSession));
+        assert!(
+            outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(|e| e.code() == Code::DuplicateSession)
+        );
     }
     assert_eq!(pair.created(), 20);
 }

@@ -23,9 +23,9 @@ impl Server {
             eprintln!("SKIPPED: redis-server is not installed, shared sessions are not tested");
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let directory = std::env::temp_dir().join(format!("genesys-guest-auth-redis-{port}"));
-        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::create_dir_all(&directory).expect("a temporary folder");
         let server = Self { process: launch(port, &directory), port, directory };
         server.is_up().await;
         Some(server)
@@ -44,8 +44,8 @@ impl Server {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
     }
 
     pub(crate) async fn restart(&mut self) {
@@ -55,15 +55,18 @@ impl Server {
 
     /// `STOP` pauses it, `CONT` lets it go on.
     pub(crate) fn signal(&self, name: &str) {
-        Command::new("kill").args([format!("-{name}"), self.process.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args([format!("-{name}"), self.process.id().to_string()])
+            .status()
+            .expect("kill is installed");
     }
 
     pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let client = redis::Client::open(self.url()).expect("a valid URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("redis-server listens");
         let mut cmd = redis::cmd(words[0]);
         cmd.arg(&words[1..]);
-        cmd.query_async(&mut connection).await.unwrap()
+        cmd.query_async(&mut connection).await.expect("redis-server obeys")
     }
 
     /// The keys of a kind: the letter behind the prefix.
@@ -73,7 +76,7 @@ impl Server {
 
     async fn is_up(&self) {
         let end = Instant::now() + PATIENCE;
-        let client = redis::Client::open(self.url()).unwrap();
+        let client = redis::Client::open(self.url()).expect("a valid URL");
         while client.get_multiplexed_async_connection().await.is_err() {
             assert!(Instant::now() < end, "redis-server does not start");
             sleep(Duration::from_millis(10)).await;
@@ -87,7 +90,7 @@ fn launch(port: u16, directory: &std::path::Path) -> Child {
         .arg(directory)
         .stdout(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("redis-server starts")
 }
 
 impl Drop for Server {

@@ -1,0 +1,164 @@
+//! The logic that all shared stores have in common, over one that a test controls, on a paused clock.
+
+use std::sync::Mutex;
+
+use futures_util::FutureExt as _;
+
+use super::super::session_key;
+use super::*;
+use crate::sync::lock;
+use crate::text::Text;
+
+/// How the store behaves at present.
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Well,
+    Away,
+    Hanging,
+}
+
+struct Fake {
+    mood: Mutex<Mood>,
+    held: Mutex<Option<(Owner, bool)>>,
+    extended: AtomicUsize,
+}
+
+impl Fake {
+    fn is(&self, mood: Mood) {
+        *lock(&self.mood) = mood;
+    }
+
+    fn holder(&self) -> Option<(Owner, bool)> {
+        *lock(&self.held)
+    }
+
+    fn step<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send) -> BoxFuture<'static, Result<T, Error>> {
+        match *lock(&self.mood) {
+            Mood::Well => std::future::ready(Ok(work())).boxed(),
+            Mood::Away => std::future::ready(Err(too_slow())).boxed(),
+            Mood::Hanging => std::future::pending().boxed(),
+        }
+    }
+}
+
+impl Store for Fake {
+    fn reserve(&self, _: Key, owner: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+        self.step(|| {
+            let mut held = lock(&self.held);
+            held.is_none() && held.replace((owner, false)).is_none()
+        })
+    }
+
+    fn extend(&self, _: Key, _: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.extended.fetch_add(1, Ordering::SeqCst);
+        self.step(|| ())
+    }
+
+    fn commit(&self, kept: &Kept, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.step(|| *lock(&self.held) = Some((kept.owner, true)))
+    }
+
+    fn release(&self, _: Key, owner: Owner, _: Option<Guest>, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.step(|| *lock(&self.held) = self.holder().filter(|(holder, _)| *holder != owner))
+    }
+
+    fn invalidate(&self, _: Key, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.step(|| *lock(&self.held) = None)
+    }
+
+    fn known(&self, _: Key) -> BoxFuture<'_, Option<Known>> {
+        std::future::pending().boxed()
+    }
+
+    fn ready(&self, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.step(|| ())
+    }
+
+    fn describe(&self) -> StoreMetrics {
+        StoreMetrics { kind: "custom", available: true, failures: 0, refused_values: 0, served_locally: 0 }
+    }
+
+    fn close(&self) {}
+}
+
+/// The store, sessions in it, and what was warned of.
+fn set(local: Option<Sessions>) -> (Arc<Fake>, Arc<SharedSessions>, Arc<Mutex<Vec<String>>>) {
+    let fake = Arc::new(Fake { mood: Mutex::new(Mood::Well), held: Mutex::default(), extended: AtomicUsize::new(0) });
+    let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = Arc::clone(&warnings);
+    let warn = Box::new(move |text| lock(&heard).push(text));
+    let sessions = SharedSessions::new(Keys::random(), Arc::clone(&fake) as Arc<dyn Store>, local, warn);
+    (fake, Arc::new(sessions), warnings)
+}
+
+fn key() -> String {
+    session_key("jane@example.com", &Text::from("web"))
+}
+
+async fn refusal(sessions: &Arc<SharedSessions>) -> Code {
+    sessions.reserve(&key()).await.map(drop).unwrap_err().code()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_takes_a_second_at_most() {
+    let (fake, sessions, _) = set(None);
+    fake.is(Mood::Hanging);
+    let started = Instant::now();
+    assert_eq!(refusal(&sessions).await, Code::StoreUnavailable);
+    assert_eq!(sessions.invalidate(&key()).await.unwrap_err().code(), Code::StoreUnavailable);
+    assert!(sessions.known(sessions.keys().of("x")).await.is_none());
+    assert_eq!(started.elapsed(), STEP_LIMIT * 3);
+    sessions.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_reservation_is_released_and_closing_waits_for_that() {
+    let (fake, sessions, _) = set(None);
+    drop(sessions.reserve(&key()).await.unwrap());
+    assert!(fake.holder().is_some());
+    sessions.close().await;
+    assert!(fake.holder().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
+    let (fake, sessions, _) = set(None);
+    let hold = sessions.reserve(&key()).await.unwrap();
+    tokio::time::sleep(HELD_FOR).await;
+    assert_eq!(fake.extended.load(Ordering::SeqCst), 3);
+    hold.keep(Duration::from_secs(60)).await;
+    tokio::time::sleep(HELD_FOR).await;
+    assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (3, 0));
+    assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_offered_again_until_the_store_takes_it() {
+    let (fake, sessions, _) = set(None);
+    let hold = sessions.reserve(&key()).await.unwrap();
+    fake.is(Mood::Away);
+    hold.keep(Duration::from_secs(600)).await;
+    tokio::time::sleep(HELD_FOR).await;
+    assert!(fake.holder().is_some_and(|(_, is_session)| !is_session));
+    fake.is(Mood::Well);
+    tokio::time::sleep(HELD_FOR).await;
+    assert!(fake.holder().is_some_and(|(_, is_session)| is_session));
+    assert_eq!(sessions.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_stands_in_and_each_change_is_told_once() {
+    let (fake, sessions, warnings) = set(Some(Sessions::in_memory(10)));
+    fake.is(Mood::Away);
+    sessions.reserve(&key()).await.unwrap().keep(Duration::from_secs(600)).await;
+    assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
+    drop(sessions.reserve("another").await.unwrap());
+    assert_eq!((lock(&warnings).len(), sessions.metrics().served_locally), (1, 2));
+    fake.is(Mood::Well);
+    assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
+    for _ in 0..2 {
+        drop(sessions.reserve("another").await.unwrap());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(lock(&warnings).len(), 2);
+}
