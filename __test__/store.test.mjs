@@ -212,7 +212,11 @@ describe('a store that misbehaves', () => {
     rejects: [() => Promise.reject(reason), /failed$/, (cause) => cause === reason],
     'rejects with nothing': [() => Promise.reject(), /failed$/, (cause) => cause === undefined],
     'never settles': [never, /did not settle within 1000 ms$/, (cause) => cause === undefined],
-    'resolves with nothing': [async () => {}, /failed$/, (cause) => /reserve must .* got undefined/.test(cause.message)],
+    'resolves with nothing': [
+      async () => {},
+      /failed$/,
+      (cause) => /reserve must .* got undefined/.test(cause.message),
+    ],
     'resolves with a text': [() => 'yes', /failed$/, (cause) => /reserve must .* got string/.test(cause.message)],
   };
   for (const [name, [misbehave, message, isCause]] of Object.entries(faults)) {

@@ -87,7 +87,10 @@ function fromStructure(structure, thrown) {
   const cause = structure.cause === undefined ? undefined : new Error(structure.cause);
   // Its stack would only repeat the one of the error that it explains.
   if (cause) cause.stack = `Error: ${cause.message}`;
-  return new (byCode.get(structure.code) ?? GuestAuthError)(structure.message, { ...structure, cause: thrown ?? cause });
+  return new (byCode.get(structure.code) ?? GuestAuthError)(structure.message, {
+    ...structure,
+    cause: thrown ?? cause,
+  });
 }
 
 /** Runs a synchronous native function; what it throws as a structure becomes an error of ours. */

@@ -251,12 +251,12 @@ impl Claim {
             return;
         }
         let kept = Kept { key: self.key, owner: self.owner, ends_at: Instant::now() + life, guest: self.guest.take() };
+        // A renewal that comes after it could cut the session short.
+        self.sessions.renewals.remove(self.key, self.owner);
         let until = step();
         let committed = timeout_at(until, self.sessions.store.commit(&kept, until)).await;
         self.holds = false;
-        if matches!(committed, Ok(Ok(()))) {
-            self.sessions.renewals.remove(self.key, self.owner);
-        } else {
+        if !matches!(committed, Ok(Ok(()))) {
             self.sessions.renewals.commit_later(kept);
         }
     }
