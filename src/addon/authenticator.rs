@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
@@ -44,7 +44,7 @@ impl NativeAuthenticator {
         }
         let environment = config.environment.clone();
         // What waits on disk is on its way from here on.
-        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
+        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);
         let core = Authenticator::new(config, tell(&bridge)).map_err(|error| thrown(&error))?;
         Ok(Self { core, environment, bridge })
     }

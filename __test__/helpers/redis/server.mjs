@@ -1,44 +1,113 @@
-// A redis-server of a test's own, on a free port, in memory alone.
+// A redis-server of a test's own, and what tests ask it.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { until } from '../setup.mjs';
+import { folderFor, freePort, ServerProcess } from './processes.mjs';
 
-/** Why tests that need a server are skipped, or `false`. */
-export function redisIsMissing() {
-  if (spawnSync('redis-server', ['--version']).status === 0) return false;
-  const reason = 'redis-server is not installed: NOTHING IS PROVEN ABOUT REDIS HERE';
-  console.error(reason);
-  return reason;
+const runs = promisify(execFile);
+
+/** The password of the user `default`. */
+export const PASSWORD = 'redis-pässword/canary';
+
+/** Nothing is kept on disk: a server that was killed has forgotten all. */
+const IN_MEMORY = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0'];
+
+const ASK_LIMIT_MS = 10_000;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export class Server {
+  constructor(process, port, cliArgs) {
+    this.process = process;
+    this.port = port;
+    this.cliArgs = cliArgs;
+    this.url = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`;
+  }
+
+  /** What redis-cli prints for a command. */
+  async ask(...words) {
+    return (await this.askBytes(...words)).toString().trim();
+  }
+
+  async askBytes(...words) {
+    const args = ['-p', String(this.port), ...this.cliArgs, '--no-auth-warning', '-e', ...words];
+    // It also reads its environment, which must not say otherwise.
+    const env = { ...process.env, REDISCLI_AUTH: PASSWORD };
+    const options = { encoding: 'buffer', timeout: ASK_LIMIT_MS, maxBuffer: MAX_ANSWER_BYTES, env };
+    return (await runs('redis-cli', args, options)).stdout;
+  }
+
+  /** The keys of a kind, which is the letter behind the prefix; of all kinds without one. */
+  async keys(kind = '*') {
+    const found = await this.ask('--scan', '--pattern', `genesys-guest-auth:${kind}:*`);
+    return found.split('\n').filter(Boolean);
+  }
+
+  /** Waits until it answers. */
+  async isUp() {
+    const answers = () =>
+      this.ask('PING').then(
+        (answer) => answer === 'PONG',
+        () => false,
+      );
+    await until(answers, `the server on port ${this.port} is up`);
+    return this;
+  }
+
+  kill() {
+    return this.process.kill();
+  }
+
+  async restart() {
+    await this.kill();
+    this.process.start();
+    await this.isUp();
+  }
+
+  pause() {
+    this.process.signal('SIGSTOP');
+  }
+
+  resume() {
+    this.process.signal('SIGCONT');
+  }
 }
 
-/** Starts a server; resolves with its `{ url, close }`. */
-export async function startRedis() {
+/** A server with a password. `lines` are added to its configuration. */
+export async function startServer(t, ...lines) {
   const port = await freePort();
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const server = spawn('redis-server', args, { stdio: 'ignore' });
-  await until(() => accepts(port), 'redis-server takes connections');
-  const close = async () => {
-    server.kill();
-    await once(server, 'exit');
+  const own = [`port ${port}`, `requirepass ${PASSWORD}`, `masterauth ${PASSWORD}`, ...IN_MEMORY, ...lines];
+  return new Server(new ServerProcess(t, folderFor(t), own), port, []).isUp();
+}
+
+/** A server that speaks TLS alone, with those who have a certificate of this authority. */
+export async function startTlsServer(t, authority) {
+  const port = await freePort();
+  const folder = folderFor(t);
+  const file = (name, text) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
   };
-  return { url: `redis://127.0.0.1:${port}`, close };
-}
-
-async function freePort() {
-  const holder = net.createServer().listen(0, '127.0.0.1');
-  await once(holder, 'listening');
-  const { port } = holder.address();
-  holder.close();
-  await once(holder, 'close');
-  return port;
-}
-
-function accepts(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
+  const paths = {
+    cert: file('server.pem', authority.cert),
+    key: file('server.key', authority.key),
+    cacert: file('ca.pem', authority.ca),
+  };
+  const tls = [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file ${paths.cert}`,
+    `tls-key-file ${paths.key}`,
+    `tls-ca-cert-file ${paths.cacert}`,
+    'tls-auth-clients yes',
+  ];
+  const process = new ServerProcess(t, folder, [`requirepass ${PASSWORD}`, ...IN_MEMORY, ...tls]);
+  const server = new Server(process, port, [
+    '--tls',
+    ...Object.entries(paths).flatMap(([name, path]) => [`--${name}`, path]),
+  ]);
+  server.url = server.url.replace('redis:', 'rediss:');
+  return server.isUp();
 }

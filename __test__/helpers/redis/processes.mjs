@@ -1,0 +1,82 @@
+// Server processes of a test: in folders of their own, on free ports, ended by their ids however the test ends.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const isInstalled = ['redis-server', 'redis-cli'].every((name) => spawnSync(name, ['--version']).status === 0);
+if (!isInstalled) console.error('SKIPPED: redis-server is not installed, shared sessions are not tested with it');
+
+/** Options for suites that need redis-server. */
+export const needsRedis = { skip: isInstalled ? false : 'redis-server is not installed' };
+
+/** Ports of a cluster's nodes leave room for their bus, which is this much higher. */
+const BUS = 10_000;
+const HIGHEST_PORT = 65_535 - BUS;
+
+const running = new Set();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A folder that lives as long as the test. */
+export function folderFor(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'guest-redis-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A port on which nobody listens, nor on the one of its bus. */
+export async function freePort() {
+  for (;;) {
+    const port = await listen(0);
+    if (port <= HIGHEST_PORT && (await listen(port + BUS).catch(() => undefined))) return port;
+  }
+}
+
+async function listen(wanted) {
+  const server = net.createServer().listen(wanted, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A redis-server, or with `--sentinel` a sentinel, that can be killed, paused and started again. */
+export class ServerProcess {
+  #child;
+  #args;
+
+  /** `lines` are its configuration. The file stays as it is while the server rewrites it. */
+  constructor(t, folder, lines, ...args) {
+    const file = join(folder, 'redis.conf');
+    writeFileSync(file, `${['bind 127.0.0.1', `dir ${folder}`, ...lines].join('\n')}\n`);
+    this.#args = [file, ...args];
+    this.start();
+    t.after(() => this.kill());
+  }
+
+  start() {
+    this.#child = spawn('redis-server', this.#args, { stdio: 'ignore' });
+    running.add(this.#child);
+  }
+
+  /** `SIGSTOP` pauses it, `SIGCONT` lets it go on. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  /** Resolves when it is gone. */
+  async kill() {
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    running.delete(child);
+  }
+}

@@ -1,0 +1,83 @@
+// Sessions on one server, with TLS, under sentinels and on a cluster; and what happens when a primary dies.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { makeAuthority } from './helpers/certificates.mjs';
+import { startCluster, startSentinels } from './helpers/redis/groups.mjs';
+import { needsRedis } from './helpers/redis/processes.mjs';
+import { startServer, startTlsServer } from './helpers/redis/server.mjs';
+import { creationRuns, isDuplicate, isRefused, livesThrough, recovers, share } from './helpers/redis/shared.mjs';
+import { guest, until } from './helpers/setup.mjs';
+
+/** Spread over all primaries of a cluster. */
+const GUESTS = 40;
+
+/** All that the package asks of a server. */
+const ACL = 'user app on >app-pass resetkeys ~genesys-guest-auth:* -@all +get +set +del +pttl +eval +evalsha';
+
+describe('sessions on Redis', needsRedis, () => {
+  test('live through with an ACL user who may do no more than is needed', async (t) => {
+    const server = await startServer(t, ACL);
+    const { sandbox, open } = await share(t);
+    const store = { url: `redis://app:app-pass@127.0.0.1:${server.port}` };
+    await livesThrough(sandbox, open(store), open(store));
+  });
+
+  test('live through with TLS, a private authority and a client certificate', async (t) => {
+    const [authority, stranger] = [makeAuthority(), makeAuthority()];
+    t.after(authority.remove);
+    t.after(stranger.remove);
+    const { url } = await startTlsServer(t, authority);
+    const { sandbox, open } = await share(t);
+    const { ca, cert, key } = authority;
+    await livesThrough(sandbox, open({ url, tls: { ca, cert, key } }), open({ url, tls: { ca, cert, key } }));
+    await isRefused(open({ url, tls: { ca } }));
+    await isRefused(open({ url, tls: { ca, cert: stranger.cert, key: stranger.key } }));
+    await isRefused(open({ url, tls: { cert, key } }));
+  });
+
+  test('live through under sentinels, and a killed primary', async (t) => {
+    const { primary, store } = await startSentinels(t);
+    const { sandbox, open } = await share(t);
+    const [one, other] = [open(store), open(store)];
+    await livesThrough(sandbox, one, other);
+    const lost = await primary();
+    await outlives(sandbox, one, other, lost, [lost]);
+    assert.notEqual(await primary(), lost);
+  });
+
+  test('live through on a cluster, and a killed primary', async (t) => {
+    const { primaries, store } = await startCluster(t);
+    const { sandbox, open } = await share(t);
+    const [one, other] = [open(store), open(store)];
+    await livesThrough(sandbox, one, other);
+    const all = await primaries();
+    await outlives(sandbox, one, other, all[0], all);
+    const left = await primaries();
+    assert.ok(left.length === all.length && !left.includes(all[0]));
+  });
+});
+
+/** A primary is killed while sessions live on it and calls run: nothing is granted twice, nothing is held for ever. */
+async function outlives(sandbox, one, other, lost, primaries) {
+  const living = Array.from({ length: GUESTS }, () => guest());
+  await Promise.all(living.map((payload) => one.authenticateGuest(payload)));
+  // What a replica has not got yet may be granted again; here all of them have it.
+  await Promise.all(primaries.map((server) => server.ask('WAIT', '1', '5000')));
+  assert.ok((await lost.keys('s')).length > 0, 'it must hold some of the sessions');
+
+  const running = Array.from({ length: GUESTS }, () => guest());
+  await sandbox.fault({ route: 'create', delayMs: 300, count: GUESTS });
+  const calls = Promise.all(running.map((payload) => one.authenticateGuest(payload)));
+  await creationRuns(sandbox);
+  await until(() => one.metrics().liveSessions === GUESTS, 'all of them hold their keys');
+  await lost.kill();
+  await calls;
+
+  // Both come back by themselves, and each call meanwhile ends in time.
+  const meanwhile = Array.from({ length: GUESTS }, () => guest());
+  await Promise.all(meanwhile.map((payload, i) => recovers(i % 2 === 0 ? one : other, payload)));
+  await until(() => one.metrics().liveSessions === 0, 'sessions of that time are told');
+  for (const payload of [...living, ...running, ...meanwhile]) await isDuplicate(other, payload);
+  assert.ok(one.metrics().store.available && other.metrics().store.available);
+}
