@@ -27,6 +27,12 @@ async function pair(t, config = {}) {
   return { store, double, one, two, settings };
 }
 
+/** Waits until the one key in use has been given back; it would be free by itself some seconds later. */
+async function released(store) {
+  await until(() => store.of('release').length === 1, 'release is called');
+  assert.deepEqual(store.live, []);
+}
+
 /** Warnings of this package while a test runs. */
 function warnings(t) {
   const seen = [];
@@ -79,7 +85,7 @@ describe('a session', () => {
     const payload = guest();
     double.next('create', { status: 400, body: {} });
     await failure(one.authenticateGuest(payload), GuestCreationError);
-    await until(() => store.live.length === 0, 'the key is free');
+    await released(store);
     const [[, key, owner]] = store.calls;
     assert.deepEqual(store.of('release'), [['release', key, owner]]);
     await two.authenticateGuest(payload);
@@ -95,7 +101,7 @@ describe('a session', () => {
     controller.abort(new Error('enough'));
     await assert.rejects(call, /enough/);
     held.release();
-    await until(() => store.live.length === 0, 'the key is free');
+    await released(store);
     await two.authenticateGuest(payload);
   });
 
@@ -235,7 +241,7 @@ describe('a store that misbehaves', () => {
       assert.equal(error.retryable, true);
       assert.equal(double.counts.create, undefined);
       assert.equal(one.metrics().store.failures, 1);
-      await until(() => store.live.length === 0, 'the key is free');
+      await released(store);
       store.fault = undefined;
       await two.authenticateGuest(payload);
       await one.authenticateGuest(guest());
@@ -385,10 +391,11 @@ describe('the end', () => {
 
   test('close() with a limit ends the call, and gives its key back first', async (t) => {
     const { store, one } = await pair(t);
-    store.fault = only('reserve', (proceed) => {
-      proceed();
-      return never();
-    });
+    store.fault = async (name, proceed) => {
+      if (name === 'release') await new Promise((resolve) => setTimeout(resolve, 50));
+      const answer = proceed();
+      return name === 'reserve' ? never() : answer;
+    };
     const call = failure(one.authenticateGuest(guest()), ClosedError, 'CLOSED');
     await until(() => store.live.length === 1, 'it is asked');
     await one.close({ timeoutMs: 0 });

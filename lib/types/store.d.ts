@@ -3,12 +3,13 @@
  * share. They are called with the object as `this`, so that an instance of a class serves as well; what else the object
  * holds is ignored.
  *
- * An entry is a key with an owner and an end. It is a reservation while its call runs, and a session from `commit` on. Each
- * function must be atomic, and a repeat of a call that took effect must do no harm. A function has a second, then it is
- * given up; what it does later on must be harmless too. One that throws, rejects, takes longer, or, being `reserve` or
- * `commit`, resolves with no boolean has failed: the call ends with `StoreUnavailableError`, which names the function and has what it threw
- * as its `cause`, unless `onUnavailable` says otherwise. A failed `commit` is repeated for a minute; a failed `release` is
- * not, as reservations end by themselves.
+ * An entry is a key with an owner and an end: a reservation while its call runs, a session from `commit` on. Each function
+ * must be atomic, and a repeat of a call that took effect must do no harm.
+ *
+ * A function has failed when it throws, rejects, takes more than a second, or, being `reserve` or `commit`, resolves with
+ * no boolean. A failed `reserve` or `invalidate` is a `StoreUnavailableError`, which names the function and has its error
+ * as `cause`, unless `onUnavailable` says otherwise. A failed `commit` is repeated for up to a minute; a failed `release`
+ * is not, as reservations end by themselves.
  *
  * Sessions alone are shared: access tokens, guests and rotated refresh tokens stay with each process.
  */
