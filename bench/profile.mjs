@@ -72,17 +72,17 @@ try {
 
 function build() {
   const target = join(root, 'target', 'profile');
-  execFileSync('cargo', ['build', '--release', '--locked', '-p', 'genesys-guest-auth'], {
+  execFileSync('cargo', ['rustc', '--lib', '--crate-type', 'cdylib', '--profile', 'addon', '--locked'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
       ...process.env,
       CARGO_TARGET_DIR: target,
-      CARGO_PROFILE_RELEASE_STRIP: 'none',
-      CARGO_PROFILE_RELEASE_DEBUG: '1',
+      CARGO_PROFILE_ADDON_STRIP: 'none',
+      CARGO_PROFILE_ADDON_DEBUG: '1',
     },
   });
-  return join(target, 'release', 'libgenesys_guest_auth.so');
+  return join(target, 'addon', 'libgenesys_guest_auth.so');
 }
 
 /** `[thread, binary, function, share]` of all samples. */
