@@ -1,5 +1,8 @@
 // A session store over a Map, as a user might write one over a database. Its clock can be put forward.
 
+import assert from 'node:assert/strict';
+import { pkg, setup, until } from './setup.mjs';
+
 export class MapStore {
   /** Calls so far: `[name, ...arguments]`. */
   calls = [];
@@ -72,3 +75,21 @@ export class MapStore {
 
 /** A fault that concerns one function alone. */
 export const only = (wanted, misbehave) => (name, proceed) => (name === wanted ? misbehave(proceed) : proceed());
+
+/** What a function that never settles gives. */
+export const never = () => new Promise(() => {});
+
+/** Two instances, as two processes would have them, on one store. */
+export async function pair(t, config = {}) {
+  const store = new MapStore();
+  const { double, auth: one, config: settings } = await setup(t, { sessionStore: store, ...config });
+  const two = new pkg.GuestAuthenticator({ ...settings });
+  t.after(() => two.close({ timeoutMs: 0 }));
+  return { store, double, one, two, settings };
+}
+
+/** Waits until the one key in use has been given back; it would be free by itself some seconds later. */
+export async function released(store) {
+  await until(() => store.of('release').length === 1, 'release is called');
+  assert.deepEqual(store.live, []);
+}
