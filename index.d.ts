@@ -22,6 +22,7 @@ export type * from './lib/types/issues';
 export type * from './lib/types/outbox';
 export type * from './lib/types/schema';
 export type { SdkClient } from './lib/types/sdk';
+export type * from './lib/types/store';
 
 /** A shared session store, as this process sees it. */
 export interface SessionStoreMetrics {

@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from './helpers/children.mjs';
-import { redisIsMissing, startRedis } from './helpers/redis/server.mjs';
+import { needsRedis } from './helpers/redis/processes.mjs';
+import { startServer } from './helpers/redis/server.mjs';
 import { guest, pkg, until } from './helpers/setup.mjs';
 
 const { startSandbox } = createRequire(import.meta.url)('../lib/testing/index.js');
@@ -22,28 +23,27 @@ const RETRY_AFTER_S = 3;
 /** Long enough for it to ask for news and wait for them. */
 const QUIET_MS = 1000;
 
-describe('one rate limit for many processes', { skip: redisIsMissing() }, () => {
+describe('one rate limit for many processes', needsRedis, () => {
   let sandbox;
-  let redis;
-  let config;
 
   before(async () => {
     sandbox = await startSandbox({ logCapacity: 1000 });
-    redis = await startRedis();
-    config = {
+  });
+
+  after(() => sandbox.close());
+
+  async function configFor(t) {
+    const redis = await startServer(t);
+    return {
       ...sandbox.config({ analyticsWebhookUrl: undefined, crmBaseUrl: undefined }),
       sessionStore: { redis: { url: redis.url } },
     };
-  });
-
-  after(async () => {
-    await sandbox.close();
-    await redis.close();
-  });
+  }
 
   test('8 processes under one limit waste at most 10 % of their requests, and none of their calls fails', async (t) => {
     await sandbox.reset();
     await sandbox.limit(LIMIT);
+    const config = await configFor(t);
     const children = Array.from({ length: PROCESSES }, (_, number) =>
       run(
         `
@@ -70,8 +70,7 @@ describe('one rate limit for many processes', { skip: redisIsMissing() }, () => 
 
   test('a 429 seen by one process pauses another one that saw none', async (t) => {
     await sandbox.reset();
-    // A client id of its own: the pace of the other test is not this one's.
-    const own = { ...config, clientId: 'another-client' };
+    const own = await configFor(t);
     const one = new pkg.GuestAuthenticator({ ...own, auditLogCallback: () => {} });
     t.after(() => one.close());
     let other;

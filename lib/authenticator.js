@@ -9,7 +9,8 @@ const { linger } = require('./linger');
 const { native } = require('./native');
 const { begin, inspect } = require('./payload');
 const { records } = require('./records');
-const { accessTokenOf, bindOwn, closeOn, exact, limitOf, rotate, sessionKey } = require('./instance');
+const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
+const { addSource } = require('./sources');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -25,8 +26,10 @@ class GuestAuthenticator {
   #sdkClient;
 
   constructor(config) {
-    const { json, values } = readConfig(config);
-    this.#core = translate(() => new native.NativeAuthenticator(bridge, json));
+    const { json, values, store } = readConfig(config);
+    if (store) hidden(this, 'store', store);
+    const source = store && addSource(store);
+    this.#core = translate(() => new native.NativeAuthenticator(bridge, json, source, store?.standsIn));
     this.#audit = auditSink(values.auditLogCallback);
     this.#environment = values.environment;
     this.#endpoints = translate(() => JSON.parse(this.#core.endpoints()));

@@ -5,6 +5,7 @@
 
 const { native } = require('./native');
 const { fromStructure } = require('./errors');
+const { keepThrown, sourceOf, thrownBy } = require('./sources');
 
 // The kinds of message in a batch; `src/addon/bridge.rs` has the other end.
 const RESOLVE = 0;
@@ -12,6 +13,7 @@ const REJECT = 1;
 const WARNING = 2;
 const IDLE = 3;
 const TOKEN_WANTED = 4;
+const STORE_CALLED = 5;
 
 const MAX_CALL = 2 ** 32;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
@@ -25,10 +27,7 @@ class Refusal {
 
 const pending = new Map();
 const idleListeners = new Set();
-const tokenSources = new Map();
-const tokenErrors = new Map();
 let lastCall = 0;
-let lastSource = 0;
 
 // The portable way to keep a process alive: references to a thread-safe function hold Node, but not Bun or Deno.
 let keepAlive;
@@ -60,6 +59,9 @@ function dispatch(json) {
         break;
       case TOKEN_WANTED:
         provideToken(number, value);
+        break;
+      case STORE_CALLED:
+        callStore(number, value);
         break;
     }
   }
@@ -143,10 +145,11 @@ function unwatch(signal, number) {
 
 /** What to throw. Its stack begins below `callee`: what the reader wants to see first is who called. */
 function failure({ structure }, signal, callee = failure) {
-  const { code, tokenRequest } = structure.error;
+  const { code, callback } = structure.error;
   if (code === 'ABORTED' && signal?.aborted) return signal.reason;
-  if (tokenErrors.has(tokenRequest)) return tokenErrors.get(tokenRequest).error;
-  const error = fromStructure(structure.error);
+  const thrown = thrownBy(callback);
+  if (thrown !== undefined && code !== 'STORE_UNAVAILABLE') return thrown.error;
+  const error = fromStructure(structure.error, thrown?.error);
   Error.captureStackTrace?.(error, callee);
   return error;
 }
@@ -158,27 +161,24 @@ function signalOf(options) {
   throw new TypeError('options.signal must be an AbortSignal');
 }
 
-/** Registers who can answer when the core wants an access token. The reference is weak: the owner is alive in a call. */
-function addTokenSource(owner) {
-  lastSource += 1;
-  tokenSources.set(lastSource, new WeakRef(owner));
-  forgottenOwners.register(owner, lastSource);
-  return lastSource;
-}
-
-const forgottenOwners = new FinalizationRegistry((source) => tokenSources.delete(source));
-
 async function provideToken(request, source) {
   try {
-    const token = await tokenSources.get(source)?.deref()?.provideToken();
+    const token = await sourceOf(source)?.provideToken();
     if (typeof token !== 'string')
       throw new TypeError(`getAccessToken must resolve with a string, got ${typeof token}`);
     bridge.provideToken(request, token);
   } catch (error) {
-    tokenErrors.set(request, { error });
+    keepThrown(request, error);
     bridge.provideToken(request, null);
-    // Taken at once by the calls that shared the request.
-    setTimeout(() => tokenErrors.delete(request), 1000).unref?.();
+  }
+}
+
+async function callStore(request, [source, name, ...args]) {
+  try {
+    bridge.answerStore(request, await sourceOf(source)?.call(name, args));
+  } catch (error) {
+    keepThrown(request, error);
+    bridge.answerStore(request, null);
   }
 }
 
@@ -191,4 +191,4 @@ function onIdle(listener) {
   idleListeners.add(listener);
 }
 
-module.exports = { Refusal, addTokenSource, bridge, call, failure, onIdle, open, outcomeOf, signalOf, warn };
+module.exports = { Refusal, bridge, call, failure, onIdle, open, outcomeOf, signalOf, warn };

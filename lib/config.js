@@ -4,6 +4,7 @@
 
 const { existsSync } = require('node:fs');
 const { classes } = require('./errors');
+const { customStore, read } = require('./store');
 
 /** What the core looks at. Each is read once, wherever it stands: on the object, its class or its prototype. */
 const FIELDS = [
@@ -77,14 +78,6 @@ function plainOnly(key, value) {
 
 const PLAIN = new Set(['String', 'Boolean', 'Null', 'Undefined', 'Object', 'Array'].map((name) => `[object ${name}]`));
 
-function read(config, field) {
-  try {
-    return config[field];
-  } catch (cause) {
-    throw new classes.GuestConfigError(`${field} must be readable`, { cause });
-  }
-}
-
 /** `"field":value`, or nothing where it is absent. */
 function member(field, value) {
   let json;
@@ -100,7 +93,7 @@ function member(field, value) {
 }
 
 /**
- * Reads a configuration: its JSON for the core, and what stays in JavaScript.
+ * Reads a configuration: its JSON for the core, and what stays in JavaScript, a session store of functions among it.
  * @param {object} config
  * @param {object} [given] values that take the place of the configuration's own
  */
@@ -116,8 +109,10 @@ function readConfig(config, given = {}) {
       throw new classes.GuestConfigError(`${name} must be a function`);
     }
   }
+  const store = customStore(values.sessionStore);
+  if (store) values.sessionStore = undefined;
   const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(values.ca) : values[field]));
-  return { json: `{${members.join(',')}}`, values };
+  return { json: `{${members.join(',')}}`, values, store };
 }
 
 module.exports = { readConfig };

@@ -80,14 +80,17 @@ const classes = {
 
 const byCode = new Map(Object.values(classes).map((Class) => [Class.code, Class]));
 
-/** Builds the error for a structure that came from the core. `cause` there is a text. */
-function fromStructure(structure) {
+/** Builds the error for a structure that came from the core. `cause` there is a text; `thrown` takes its place. */
+function fromStructure(structure, thrown) {
   if (structure.code === 'VALIDATION_FAILED' && structure.issues)
     return new classes.GuestValidationError(structure.issues);
   const cause = structure.cause === undefined ? undefined : new Error(structure.cause);
   // Its stack would only repeat the one of the error that it explains.
   if (cause) cause.stack = `Error: ${cause.message}`;
-  return new (byCode.get(structure.code) ?? GuestAuthError)(structure.message, { ...structure, cause });
+  return new (byCode.get(structure.code) ?? GuestAuthError)(structure.message, {
+    ...structure,
+    cause: thrown ?? cause,
+  });
 }
 
 /** Runs a synchronous native function; what it throws as a structure becomes an error of ours. */

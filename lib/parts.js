@@ -3,7 +3,7 @@
 // The classes that do one part of the work, under the tutorial's names and with its argument orders.
 
 const { auditSink } = require('./audit');
-const { Refusal, addTokenSource, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
+const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
 const { readConfig } = require('./config');
 const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters');
 const { classes, translate } = require('./errors');
@@ -11,6 +11,7 @@ const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, session
 const { linger } = require('./linger');
 const { native } = require('./native');
 const { begin, inspect } = require('./payload');
+const { addSource } = require('./sources');
 
 class OAuthManager {
   #core;
@@ -56,7 +57,7 @@ class GuestTokenManager {
     if (typeof getAccessToken !== 'function') throw new classes.GuestConfigError('getAccessToken must be a function');
     const { json } = readConfig(options ?? {}, { environment });
     hidden(this, 'provideToken', getAccessToken);
-    const source = addTokenSource(this);
+    const source = addSource(this);
     this.#core = translate(() => new native.NativeTokenManager(bridge, json, source));
   }
 
@@ -101,7 +102,7 @@ class GuestContextEnricher {
     };
     const { json, values } = readConfig(options ?? {}, given);
     if (values.getAccessToken) hidden(this, 'provideToken', values.getAccessToken);
-    const source = values.getAccessToken && addTokenSource(this);
+    const source = values.getAccessToken && addSource(this);
     this.#core = translate(() => new native.NativeEnricher(bridge, json, source));
     this.#audit = auditSink(values.auditLogCallback);
     this.#lingerMs = values.outbox?.lingerMs ?? undefined;

@@ -30,7 +30,7 @@ use crate::secret::Secret;
 use crate::sessions::guard::{Guard, Hold};
 use crate::sessions::guests::{Guests, Known};
 use crate::sessions::{Key, session_key};
-use crate::shared::Shared;
+use crate::shared;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
 
@@ -92,10 +92,10 @@ impl Authenticator {
     pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Result<Self, Error> {
         let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
         let tell: Tell = Arc::new(tell);
-        let shared = store.map(|settings| Shared::new(settings, &credentials.client_secret));
-        let sessions = {
+        let (sessions, shared) = {
             let tell = Arc::clone(&tell);
-            Shared::sessions(shared.as_ref(), max_sessions, Box::new(move |text| tell(News::Store(text))))
+            let warn = Box::new(move |text| tell(News::Store(text)));
+            shared::open(store, &credentials.client_secret, max_sessions, warn)
         };
         let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
         let sender = sender(&traffic, gate);

@@ -117,9 +117,9 @@ pub struct Details {
     /// zod's issues as a JSON array.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issues: Option<Box<RawValue>>,
-    /// Which request for a token the caller's own function failed; JavaScript then throws what that threw.
+    /// Which call of a function of the caller's own failed; JavaScript knows what that threw.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_request: Option<u32>,
+    pub callback: Option<u32>,
 }
 
 impl Error {
@@ -138,7 +138,7 @@ impl Error {
             body: None,
             cause: None,
             issues: None,
-            token_request: None,
+            callback: None,
         }))
     }
 
@@ -216,10 +216,10 @@ impl Error {
         self
     }
 
-    /// Names the request for a token that failed.
+    /// Names the call of the caller's own function that failed.
     #[must_use]
-    pub fn with_token_request(mut self, request: u32) -> Self {
-        self.0.token_request = Some(request);
+    pub fn with_callback(mut self, request: u32) -> Self {
+        self.0.callback = Some(request);
         self
     }
 

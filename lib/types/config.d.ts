@@ -1,4 +1,5 @@
 import type { AuditLogCallback } from './audit';
+import type { SessionStore } from './store';
 
 /**
  * What a call may be given besides its arguments.
@@ -223,8 +224,11 @@ export interface OAuthConfig extends HttpOptions, RetryOptions {
   paths?: PathOptions | undefined;
   /** OAuth scope to ask for, space separated. Default `guest:write guest:read`. */
   scope?: string | undefined;
-  /** Where the access token, and with {@link AuthenticatorConfig} the sessions, are shared. Default: memory of this process. */
-  sessionStore?: SessionStoreOptions | undefined;
+  /**
+   * Where the access token, and with {@link AuthenticatorConfig} the sessions, are shared. A {@link SessionStore} of your own
+   * shares sessions alone. Default: memory of this process.
+   */
+  sessionStore?: SessionStoreOptions | SessionStore | undefined;
 }
 
 /**

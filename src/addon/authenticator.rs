@@ -7,13 +7,13 @@ use futures_util::FutureExt as _;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::bridge::{Bridge, NOTHING, Shared, failed, plain};
 use super::payload::{self, Found, Oddities};
 use super::runtime::runtime;
-use super::thrown;
+use super::{store, thrown};
 use crate::analytics::News;
 use crate::audit::{Facts, Subject};
 use crate::authenticator::{Authenticator, Outcome};
@@ -33,14 +33,18 @@ pub struct NativeAuthenticator {
 
 #[napi]
 impl NativeAuthenticator {
-    /// `config` is the JSON of an `AuthenticatorConfig`. Throws an error's structure.
+    /// `config` is the JSON of an `AuthenticatorConfig`; `store` is the number of a session store of the user's own, and
+    /// `local` whether memory stands in for it. Throws an error's structure.
     #[napi(constructor, catch_unwind)]
-    pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
-        let config = Config::from_json(&config).map_err(|error| thrown(&error))?;
+    pub fn new(bridge: &Bridge, config: String, store: Option<u32>, local: Option<bool>) -> napi::Result<Self> {
+        let mut config = Config::from_json(&config).map_err(|error| thrown(&error))?;
         let bridge = Arc::clone(bridge.shared());
+        if let Some(source) = store {
+            config.store = Some(store::custom(&bridge, source, local.unwrap_or(false)));
+        }
         let environment = config.environment.clone();
         // What waits on disk is on its way from here on.
-        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
+        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);
         let core = Authenticator::new(config, tell(&bridge)).map_err(|error| thrown(&error))?;
         Ok(Self { core, environment, bridge })
     }

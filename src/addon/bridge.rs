@@ -39,6 +39,8 @@ enum Message {
     Idle,
     /// 4: a token manager wants an access token; its number.
     TokenWanted { request: u32, source: u32 },
+    /// 5: a function of a session store is called; its number, and a JSON array.
+    StoreCalled { request: u32, arguments: String },
 }
 
 /// The result of a call that has none.
@@ -60,6 +62,7 @@ pub(super) struct Shared {
     queue: Arc<Queue>,
     abortable: Mutex<HashMap<u32, AbortHandle>>,
     wanted: Mutex<HashMap<u32, oneshot::Sender<Option<Secret>>>>,
+    called: Mutex<HashMap<u32, oneshot::Sender<Option<bool>>>>,
     next_request: AtomicU32,
 }
 
@@ -92,6 +95,7 @@ impl Bridge {
             queue,
             abortable: Mutex::default(),
             wanted: Mutex::default(),
+            called: Mutex::default(),
             next_request: AtomicU32::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -111,6 +115,14 @@ impl Bridge {
         if let Some(waiting) = lock(&self.shared.wanted).remove(&request) {
             // Nobody waits any more when the call was aborted meanwhile.
             let _ = waiting.send(token.map(Secret::new));
+        }
+    }
+
+    /// What a function of a session store has said; without an answer, its call failed.
+    #[napi(catch_unwind)]
+    pub fn answer_store(&self, request: u32, answer: Option<bool>) {
+        if let Some(waiting) = lock(&self.shared.called).remove(&request) {
+            let _ = waiting.send(answer);
         }
     }
 
@@ -165,10 +177,24 @@ impl Shared {
         async move {
             match receiver.await {
                 Ok(Some(token)) => Ok(token),
-                _ => Err(Error::new(Code::OauthFailed, "getAccessToken gave no token").with_token_request(request)),
+                _ => Err(Error::new(Code::OauthFailed, "getAccessToken gave no token").with_callback(request)),
             }
         }
         .boxed()
+    }
+
+    /// Calls a function of a session store, whose number begins `arguments`; `None` is the answer of one that failed.
+    pub(super) fn call_store(self: &Arc<Self>, arguments: String) -> (u32, oneshot::Receiver<Option<bool>>) {
+        let (sender, receiver) = oneshot::channel();
+        let request = self.next_request.fetch_add(1, Ordering::Relaxed);
+        lock(&self.called).insert(request, sender);
+        self.send(Message::StoreCalled { request, arguments });
+        (request, receiver)
+    }
+
+    /// Nobody waits for the answer any more.
+    pub(super) fn forget_store_call(&self, request: u32) {
+        lock(&self.called).remove(&request);
     }
 
     fn send(self: &Arc<Self>, message: Message) {
@@ -249,6 +275,7 @@ impl Batch {
         let size = |message: &Message| match message {
             Message::Resolve { json, .. } | Message::Reject { json, .. } => json.len() + NUMBERS,
             Message::Warning { text } => text.len() + 2 * NUMBERS,
+            Message::StoreCalled { arguments, .. } => arguments.len() + NUMBERS,
             Message::Idle | Message::TokenWanted { .. } => 2 * NUMBERS,
         };
         let mut all = String::with_capacity(self.0.iter().map(size).sum::<usize>() + NUMBERS);
@@ -261,6 +288,7 @@ impl Batch {
                 Message::Warning { text } => write!(all, "2,0,{}", quote(text)),
                 Message::Idle => write!(all, "3,0,0"),
                 Message::TokenWanted { request, source } => write!(all, "4,{request},{source}"),
+                Message::StoreCalled { request, arguments } => write!(all, "5,{request},{arguments}"),
             };
         }
         all.push_str(if all.is_empty() { "[]" } else { "]" });

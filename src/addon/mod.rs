@@ -3,6 +3,7 @@
 //! - [`bridge`]: results of all calls of one environment, delivered to JavaScript in batches
 //! - [`runtime`]: the threads that the core runs on
 //! - [`payload`]: a guest request, read from a JavaScript value as zod reads it
+//! - [`store`]: a session store's functions, called
 //! - [`authenticator`], [`parts`]: the exported classes
 
 #![allow(
@@ -23,6 +24,7 @@ mod bridge;
 mod parts;
 mod payload;
 mod runtime;
+mod store;
 
 use crate::error::Error;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::authenticator::tell;
@@ -182,7 +182,7 @@ impl NativeEnricher {
             )));
         }
         let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic, None));
-        let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Runtime::enter);
+        let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);
         let outbox = reports
             .webhook
             .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(tell(&bridge))))

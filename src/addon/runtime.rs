@@ -1,30 +1,43 @@
-//! The core's own threads, started by the first call that needs them and shared by all environments of the process.
+//! The core's own thread, started by the first call that needs it and shared by all environments of the process.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 
-/// One thread keeps up with any JavaScript thread that feeds it, and a second one costs wake-ups.
-const WORKERS: usize = 1;
+use crate::sync::lock;
 
 /// Name lookups and certificate files; they are rare.
 const MOST_BLOCKING_THREADS: usize = 4;
 
 /// Never shut down: the end of the process ends it, and the module stays loaded as long as the process lives.
-static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static RUNTIME: OnceLock<Handle> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
 
-/// The runtime, or why the system would not give us threads.
-pub(super) fn runtime() -> napi::Result<&'static Runtime> {
+/// The runtime, or why the system would not give us a thread. One thread keeps up with any JavaScript thread that feeds it; a
+/// second one, or a scheduler that could have one, costs wake-ups.
+pub(super) fn runtime() -> napi::Result<&'static Handle> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    // Two environments may race to here.
+    let _starting = lock(&STARTING);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let handle = start()
+        .map_err(|error| napi::Error::from_reason(format!("The native thread could not be started: {error}")))?;
+    Ok(RUNTIME.get_or_init(|| handle))
+}
+
+fn start() -> std::io::Result<Handle> {
+    let runtime = Builder::new_current_thread()
         .max_blocking_threads(MOST_BLOCKING_THREADS)
-        .thread_name("genesys-guest")
+        .thread_name("genesys-guest-io")
         .enable_all()
-        .build()
-        .map_err(|error| napi::Error::from_reason(format!("The native threads could not be started: {error}")))?;
-    // Two environments may have raced to here; the loser's runtime is dropped, unused.
-    Ok(RUNTIME.get_or_init(|| runtime))
+        .build()?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name("genesys-guest".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
 }

@@ -18,6 +18,7 @@ use crate::net::{Policy, Settings};
 use crate::oauth::Credentials;
 use crate::redis;
 use crate::secret::Secret;
+pub use crate::sessions::custom::CustomStore;
 use fields::Fields;
 
 /// A guest authenticator's configuration: every field of the package's `AuthenticatorConfig`, valid.
@@ -36,9 +37,18 @@ pub struct Config {
     /// Bound of the memory store, in live sessions.
     pub max_sessions: usize,
     /// Where sessions and tokens are shared between processes; memory without it.
-    pub store: Option<redis::Settings>,
+    pub store: Option<Store>,
     /// Whether the channel is checked before a guest is created.
     pub preflight_channel: bool,
+}
+
+/// A store that the processes of a service share.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// Sessions, guests, the access token and the pace, on Redis or Valkey.
+    Redis(redis::Settings),
+    /// Sessions alone, in a store of the caller's own. JSON has no word for it.
+    Custom(CustomStore),
 }
 
 /// Where the Guest API is and how its tokens are signed.
@@ -91,7 +101,7 @@ impl Config {
             api: parts::api(&fields, &environment)?,
             reports: parts::reports(&fields, Some(&credentials.client_secret))?,
             max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
-            store: store::store(&fields)?,
+            store: store::store(&fields)?.map(Store::Redis),
             preflight_channel: fields.flag("preflightChannel", false)?,
             environment,
             credentials,

@@ -1,11 +1,12 @@
 //! The duplicate guard: who holds which e-mail and channel, and for how long.
 //!
 //! - [`memory`]: the store of one process
-//! - [`shared`]: a store that several processes share; [`redis`] is one
+//! - [`shared`]: a store that several processes share; [`redis`] is one, and [`custom`] whatever the user has
 //! - [`renewal`]: keeps the reservations in it alive
 //! - [`guard`]: either of the two
 //! - [`guests`]: authenticated guests, kept for the recovery from conflicts
 
+pub mod custom;
 pub(crate) mod guard;
 pub(crate) mod guests;
 pub(crate) mod memory;

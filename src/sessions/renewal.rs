@@ -59,6 +59,11 @@ impl Renewals {
         }
     }
 
+    /// Whoever holds the key, and whatever waits.
+    pub(crate) fn forget(&self, key: Key) {
+        lock(&self.state).held.remove(&key);
+    }
+
     pub(crate) fn len(&self) -> usize {
         lock(&self.state).held.len()
     }

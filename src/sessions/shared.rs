@@ -150,8 +150,11 @@ impl SharedSessions {
         if let Some(local) = &self.local {
             local.invalidate(session_key);
         }
+        let key = self.keys.of(session_key);
+        // A renewal would take the key again for a call that is to lose it.
+        self.renewals.forget(key);
         let until = step();
-        let invalidated = self.store.invalidate(self.keys.of(session_key), until);
+        let invalidated = self.store.invalidate(key, until);
         match timeout_at(until, invalidated).await.unwrap_or_else(|_| Err(too_slow())) {
             Err(error) if self.local.is_some() => {
                 self.is_gone(&error);
@@ -248,12 +251,12 @@ impl Claim {
             return;
         }
         let kept = Kept { key: self.key, owner: self.owner, ends_at: Instant::now() + life, guest: self.guest.take() };
+        // A renewal that comes after it could cut the session short.
+        self.sessions.renewals.remove(self.key, self.owner);
         let until = step();
         let committed = timeout_at(until, self.sessions.store.commit(&kept, until)).await;
         self.holds = false;
-        if matches!(committed, Ok(Ok(()))) {
-            self.sessions.renewals.remove(self.key, self.owner);
-        } else {
+        if !matches!(committed, Ok(Ok(()))) {
             self.sessions.renewals.commit_later(kept);
         }
     }

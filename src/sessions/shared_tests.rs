@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::super::session_key;
 use super::*;
+use crate::redis::RENEW_EVERY;
 use crate::sync::lock;
 use crate::text::Text;
 
@@ -130,6 +131,27 @@ async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
     tokio::time::sleep(HELD_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (3, 0));
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_is_not_renewed_once_it_is_being_committed() {
+    let (fake, sessions, _) = set(None);
+    let hold = sessions.reserve(&key()).await.unwrap();
+    tokio::time::sleep(RENEW_EVERY / 2).await;
+    fake.is(Mood::Hanging);
+    let keep = hold.keep(Duration::from_secs(600));
+    tokio::join!(keep, tokio::time::sleep(RENEW_EVERY));
+    assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_is_not_renewed_once_it_is_ended() {
+    let (fake, sessions, _) = set(None);
+    let hold = sessions.reserve(&key()).await.unwrap();
+    sessions.invalidate(&key()).await.unwrap();
+    tokio::time::sleep(HELD_FOR).await;
+    assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 0));
+    drop(hold);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ import {
   GuestContextEnricher,
   GuestTokenManager,
   OAuthManager,
+  type SessionStore,
 } from 'genesys-guest-auth';
 
 const required = { environment: 'mypurecloud.ie', clientId: 'id', clientSecret: 'secret' };
@@ -71,6 +72,31 @@ new GuestAuthenticator({
   },
 });
 new GuestAuthenticator({ ...required, sessionStore: { redis: { url: ['redis://a'], cluster: true } } });
+
+class Table implements SessionStore {
+  readonly onUnavailable = 'local';
+  private readonly owners = new Map<string, string>();
+  async reserve(key: string, owner: string, ttlMs: number) {
+    return ttlMs > 0 && !this.owners.has(key) && Boolean(this.owners.set(key, owner));
+  }
+  async commit(key: string, owner: string) {
+    return this.owners.get(key) === owner;
+  }
+  async release(key: string, _owner: string) {
+    this.owners.delete(key);
+  }
+  async invalidate(key: string) {
+    this.owners.delete(key);
+  }
+}
+new GuestAuthenticator({ ...required, sessionStore: new Table() });
+const yes = async () => true;
+const done = async () => {};
+new OAuthManager({ ...required, sessionStore: { reserve: yes, commit: yes, release: done, invalidate: done } });
+// @ts-expect-error a store without its commit
+new GuestAuthenticator({ ...required, sessionStore: { reserve: yes, release: done, invalidate: done } });
+// @ts-expect-error a store that does not say whether the key was taken
+new GuestAuthenticator({ ...required, sessionStore: { reserve: done, commit: yes, release: done, invalidate: done } });
 // @ts-expect-error sentinels without the name of their primary
 new GuestAuthenticator({ ...required, sessionStore: { redis: { url: 'redis://r', sentinel: {} } } });
 // @ts-expect-error a store without its address

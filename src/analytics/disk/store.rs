@@ -15,7 +15,11 @@ use super::schedule::Sequence;
 
 const WAITING: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("waiting");
 const DEAD: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("dead");
-const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+/// Of the same types as the other two: each pair of types is another copy of the whole store in the addon.
+const ABOUT: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("about");
+
+/// Where `ABOUT` says which [`FORMAT`] the file has: eight bytes, the lowest first.
+const FORMAT_KEY: Sequence = 0;
 
 /// Of the tables and their records. A change that older versions cannot read gets another number.
 const FORMAT: u64 = 1;
@@ -101,9 +105,9 @@ impl Store {
                 transaction.open_table(WAITING)?;
                 transaction.open_table(DEAD)?;
                 let mut about = transaction.open_table(ABOUT)?;
-                let format = about.get("format")?.map(|format| format.value());
+                let format = about.get(FORMAT_KEY)?.map(|format| format_of(format.value()));
                 match format {
-                    None => drop(about.insert("format", FORMAT)?),
+                    None => drop(about.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?),
                     Some(FORMAT) => {}
                     Some(other) => {
                         return Err(Trouble::Refused(format!("it has the format {other} of a newer version")));
@@ -186,6 +190,11 @@ impl Store {
             Ok(dead)
         })
     }
+}
+
+/// What is not eight bytes is a format that this version has never heard of.
+fn format_of(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
 fn decode(bytes: &[u8]) -> Result<Record, Trouble> {

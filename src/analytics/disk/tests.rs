@@ -179,7 +179,8 @@ fn a_newer_versions_file_is_left_alone() {
     filled(&folder.file("outbox"));
     let database = redb::Database::create(folder.file("outbox")).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(redb::TableDefinition::<&str, u64>::new("about")).unwrap().insert("format", 2).unwrap();
+    let about = redb::TableDefinition::<u64, &[u8]>::new("about");
+    transaction.open_table(about).unwrap().insert(0, 2_u64.to_le_bytes().as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
     assert!(matches!(Store::open(file(&folder.file("outbox"))), Err(Trouble::Refused(_))));

@@ -1,0 +1,62 @@
+//! The functions of a session store that JavaScript has.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::bridge::Shared;
+use crate::config::{CustomStore, Store};
+use crate::error::Error;
+use crate::redis::settings::OnUnavailable;
+use crate::sessions::custom::{Functions, Step};
+
+/// The store that the number `source` stands for in JavaScript.
+pub(super) fn custom(bridge: &Arc<Shared>, source: u32, local: bool) -> Store {
+    Store::Custom(CustomStore {
+        functions: Arc::new(JavaScript { bridge: Arc::clone(bridge), source }),
+        on_unavailable: if local { OnUnavailable::Local } else { OnUnavailable::Reject },
+    })
+}
+
+struct JavaScript {
+    bridge: Arc<Shared>,
+    source: u32,
+}
+
+impl Functions for JavaScript {
+    fn call(&self, step: Step) -> BoxFuture<'static, Result<bool, Error>> {
+        let (request, answer) = self.bridge.call_store(arguments(self.source, &step));
+        // Made now: a step that is dropped before it is polled must be forgotten too.
+        let mut called = Called { bridge: Arc::clone(&self.bridge), request, answer };
+        async move {
+            match (&mut called.answer).await {
+                Ok(Some(answer)) => Ok(answer),
+                _ => Err(step.failed("failed").with_callback(called.request)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A function that was called. Functions may never answer: who does not wait any more forgets them.
+struct Called {
+    bridge: Arc<Shared>,
+    request: u32,
+    answer: oneshot::Receiver<Option<bool>>,
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        self.bridge.forget_store_call(self.request);
+    }
+}
+
+/// `[source, name, key, owner?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
+fn arguments(source: u32, step: &Step) -> String {
+    let Step { function, key, owner, life } = step;
+    let owner = owner.as_ref().map(|owner| format!(",\"{owner}\"")).unwrap_or_default();
+    let life = life.map(|life| format!(",{}", life.as_millis())).unwrap_or_default();
+    format!("[{source},\"{}\",\"{key}\"{owner}{life}]", function.as_str())
+}

@@ -1,0 +1,183 @@
+//! Sessions in a store of the user's own: four functions, which are given what an entry in it needs to hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+
+use super::Key;
+use super::guests::Known;
+use super::shared::{Kept, Owner, Store, StoreMetrics};
+use crate::error::{Code, Error};
+use crate::guest::Guest;
+use crate::redis::STEP_LIMIT;
+use crate::redis::settings::OnUnavailable;
+
+/// A function is given up this long before its step ends: the error then says which one it was.
+const MARGIN: Duration = Duration::from_millis(20);
+
+/// A store that somebody else has made.
+#[derive(Clone)]
+pub struct CustomStore {
+    /// What it does.
+    pub functions: Arc<dyn Functions>,
+    /// What happens to calls while it fails.
+    pub on_unavailable: OnUnavailable,
+}
+
+impl fmt::Debug for CustomStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomStore").field("on_unavailable", &self.on_unavailable).finish_non_exhaustive()
+    }
+}
+
+/// The functions of a store.
+pub trait Functions: Send + Sync {
+    /// Takes one step. It resolves with what `reserve` and `commit` say, and with `true` for the others; it may fail with
+    /// [`Step::failed`], and may be dropped before it ends.
+    fn call(&self, step: Step) -> BoxFuture<'static, Result<bool, Error>>;
+}
+
+/// One call of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which one.
+    pub function: Function,
+    /// The keyed hash of a session key, in hexadecimal digits.
+    pub key: String,
+    /// The token of the call that holds the key; none where it does not matter who does.
+    pub owner: Option<String>,
+    /// How long the entry lives from now on; none where it ends.
+    pub life: Option<Duration>,
+}
+
+/// The functions of a store by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Takes a key that nobody holds, or prolongs the owner's reservation; says whether the owner holds it now.
+    Reserve,
+    /// Turns the owner's reservation into a session; says whether it was still the owner's.
+    Commit,
+    /// Frees the key if it is the owner's.
+    Release,
+    /// Frees the key, whoever holds it.
+    Invalidate,
+}
+
+impl Function {
+    /// As the configuration has it: `reserve`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserve",
+            Self::Commit => "commit",
+            Self::Release => "release",
+            Self::Invalidate => "invalidate",
+        }
+    }
+
+    fn of(self, key: Key) -> Step {
+        Step { function: self, key: hex(key.0), owner: None, life: None }
+    }
+}
+
+impl Step {
+    /// The error of a step that did not succeed; `how` completes the sentence "`sessionStore.reserve` …".
+    #[must_use]
+    pub fn failed(&self, how: impl fmt::Display) -> Error {
+        let name = self.function.as_str();
+        Error::new(Code::StoreUnavailable, format!("sessionStore.{name} {how}")).with_retryable(true)
+    }
+
+    fn by(mut self, owner: Owner) -> Self {
+        self.owner = Some(hex(owner.0));
+        self
+    }
+
+    fn lasting(mut self, life: Duration) -> Self {
+        self.life = Some(life);
+        self
+    }
+}
+
+fn hex(bytes: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+/// The sessions in such a store.
+pub(crate) struct CustomSessions {
+    functions: Arc<dyn Functions>,
+    available: AtomicBool,
+    failures: AtomicU64,
+}
+
+impl CustomSessions {
+    pub(crate) fn new(functions: Arc<dyn Functions>) -> Self {
+        Self { functions, available: AtomicBool::new(true), failures: AtomicU64::new(0) }
+    }
+
+    async fn take(&self, step: Step, until: Instant) -> Result<bool, Error> {
+        let late = step.failed(format_args!("did not settle within {} ms", STEP_LIMIT.as_millis()));
+        let outcome = timeout_at(until - MARGIN, self.functions.call(step)).await.unwrap_or(Err(late));
+        self.available.store(outcome.is_ok(), Ordering::Relaxed);
+        if outcome.is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    async fn end(&self, step: Step, until: Instant) -> Result<(), Error> {
+        self.take(step, until).await.map(drop)
+    }
+}
+
+impl Store for CustomSessions {
+    fn reserve(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+        self.take(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
+    }
+
+    fn extend(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.end(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
+    }
+
+    fn commit(&self, kept: &Kept, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        let life = kept.ends_at.saturating_duration_since(Instant::now());
+        if life < Duration::from_millis(1) {
+            return async { Ok(()) }.boxed();
+        }
+        self.end(Function::Commit.of(kept.key).by(kept.owner).lasting(life), until).boxed()
+    }
+
+    fn release(&self, key: Key, owner: Owner, _: Option<Guest>, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.end(Function::Release.of(key).by(owner), until).boxed()
+    }
+
+    fn invalidate(&self, key: Key, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        self.end(Function::Invalidate.of(key), until).boxed()
+    }
+
+    /// Guests are told to nobody: what they hold is not for a store that does not seal it.
+    fn known(&self, _: Key) -> BoxFuture<'_, Option<Known>> {
+        async { None }.boxed()
+    }
+
+    fn ready(&self, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn describe(&self) -> StoreMetrics {
+        StoreMetrics {
+            kind: "custom",
+            available: self.available.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            refused_values: 0,
+            served_locally: 0,
+        }
+    }
+
+    fn close(&self) {}
+}
