@@ -25,6 +25,8 @@ const barsOf = (data, figure, names = Object.keys(data)) =>
 function linesOf(data, figure) {
   const found = {};
   for (const [key, figures] of Object.entries(data)) {
+    // No call ended in the window where a client was overrun.
+    if (!figures[figure]) continue;
     const [name, size] = key.split('@');
     found[name] ??= [];
     found[name].push([Number(size), figures[figure].median]);

@@ -13,12 +13,15 @@ let next = 0;
 
 /** As a caller would: what failed is tried again until it succeeds. */
 async function authenticate(payload) {
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     try {
       return await auth.authenticateGuest(payload);
     } catch (error) {
       failures[error.code] = (failures[error.code] ?? 0) + 1;
-      if (error.code === 'DUPLICATE_SESSION' || error.code === 'VALIDATION_FAILED') throw error;
+      // A renewal that was under way when the first try failed holds the key for seconds more. Nobody else asks for it.
+      const isHeld = error.code === 'DUPLICATE_SESSION' && tries > 0;
+      if (!isHeld && !error.retryable && error.code !== 'NETWORK') throw error;
+      if (isHeld) await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
 }

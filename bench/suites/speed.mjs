@@ -72,6 +72,8 @@ export async function growth({ quick, rounds: count, server }) {
   const cases = {};
   for (const inFlight of quick ? [1, 512] : [1, 8, 64, 512, 4096]) {
     for (const [name, one] of Object.entries({ axios, undici, 'package-4': own })) {
+      // With more, its webhook times out, which takes long and says nothing.
+      if (name === 'axios' && inFlight > 64) continue;
       cases[`${name}@${inFlight}`] = { ...one, inFlight };
     }
   }
