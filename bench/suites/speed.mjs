@@ -24,7 +24,7 @@ const floorProgram = join(root, 'target', 'floor', 'release', 'floor');
 
 /** CPU of the main thread and of the process for an authentication, and how many a second one core makes. */
 export function throughput({ quick, rounds: count, server }) {
-  const [warmMs, measureMs] = quick ? [800, 500] : [1000, 3000];
+  const [warmMs, measureMs] = quick ? [800, 500] : [1000, 2500];
   return rounds({ ...CASES, ...FLOOR }, count, async ({ variant, requests, hasProfile }) => {
     await server.reset();
     if (requests) {
@@ -44,7 +44,7 @@ export function throughput({ quick, rounds: count, server }) {
 
 /** Milliseconds from call to result where every endpoint takes 50 ms. */
 export async function latency({ quick, rounds: count, server }) {
-  const [warmMs, measureMs] = quick ? [500, 700] : [1000, 3000];
+  const [warmMs, measureMs] = quick ? [500, 700] : [1000, 2500];
   const cases = { ...CASES, 'undici-parallel': { variant: 'undici-parallel', hasProfile: true } };
   const done = await rounds(cases, count, async ({ variant, hasProfile }) => {
     await server.reset();
