@@ -55,7 +55,7 @@ function publish(file) {
   const table = report(run).trimEnd();
   writeFileSync(
     file,
-    text.replace(/(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/, (_, begin, end) => begin + table + '\n' + end),
+    text.replace(/(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/, (_, begin, end) => `${begin}${table}\n${end}`),
   );
 }
 

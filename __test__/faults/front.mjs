@@ -141,6 +141,8 @@ export class Front {
       answer.pipe(response);
     });
     onward.on('error', () => response.destroy?.());
+    // Whoever goes away in the middle takes the request behind the front along.
+    response.on('close', () => onward.destroy());
     request.pipe(onward);
   }
 }
