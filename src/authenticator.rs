@@ -246,9 +246,17 @@ impl Inner {
         let trip = Trip::new(self.traffic.total_timeout);
         self.api.sender.pacing.look();
         let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
-        let place = self.enricher.admit(&trip).await?;
-
-        let (guest, profile) = self.admitted(request, &session, &trip).await?;
+        let admitted = async {
+            let place = self.enricher.admit(&trip).await?;
+            Ok((place, self.admitted(request, &session, &trip).await?))
+        };
+        let (place, (guest, profile)) = match admitted.await {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                session.free().await;
+                return Err(error);
+            }
+        };
         session.belongs_to(&guest);
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());

@@ -13,15 +13,12 @@ let next = 0;
 
 /** As a caller would: what failed is tried again until it succeeds. */
 async function authenticate(payload) {
-  for (let tries = 0; ; tries += 1) {
+  for (;;) {
     try {
       return await auth.authenticateGuest(payload);
     } catch (error) {
       failures[error.code] = (failures[error.code] ?? 0) + 1;
-      // A renewal that was under way when the first try failed holds the key for seconds more. Nobody else asks for it.
-      const isHeld = error.code === 'DUPLICATE_SESSION' && tries > 0;
-      if (!isHeld && !error.retryable && error.code !== 'NETWORK') throw error;
-      if (isHeld) await new Promise((resolve) => setTimeout(resolve, 250));
+      if (!error.retryable && error.code !== 'NETWORK') throw error;
     }
   }
 }

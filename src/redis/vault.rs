@@ -177,7 +177,7 @@ pub(crate) fn step() -> Instant {
     Instant::now() + STEP_LIMIT
 }
 
-/// 128 bits that nobody else has: who holds something.
+/// 122 random bits (a UUID of version 4) that nobody else has: who holds something.
 pub(crate) fn random() -> [u8; 16] {
     *uuid::Uuid::new_v4().as_bytes()
 }

@@ -103,6 +103,13 @@ impl Hold {
         }
     }
 
+    /// Gives the key back: whoever hears of the failure may try again at once.
+    pub(crate) async fn free(self) {
+        if let Self::Shared(claim) = self {
+            Box::pin(claim.free()).await;
+        }
+    }
+
     /// Turns the reservation into a session that lives as long as its token. A shared store that does not take it now is
     /// told later: the guest exists, and his call is not lost to that.
     pub(crate) async fn keep(self, life: Duration) {

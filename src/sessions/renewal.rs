@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Key;
@@ -20,6 +21,8 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Renewals {
     store: Arc<dyn Store>,
     state: Mutex<State>,
+    /// Written while extensions are under way.
+    extending: RwLock<()>,
 }
 
 #[derive(Default)]
@@ -37,7 +40,7 @@ struct Held {
 
 impl Renewals {
     pub(crate) fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, state: Mutex::default() })
+        Arc::new(Self { store, state: Mutex::default(), extending: RwLock::default() })
     }
 
     /// Renews a reservation from now on.
@@ -64,6 +67,11 @@ impl Renewals {
         lock(&self.state).held.remove(&key);
     }
 
+    /// Waits for extensions that began before a key was taken off: they could make it again once it is free.
+    pub(crate) async fn settled(&self) {
+        drop(self.extending.read().await);
+    }
+
     pub(crate) fn len(&self) -> usize {
         lock(&self.state).held.len()
     }
@@ -86,6 +94,7 @@ impl Renewals {
 
     /// Renews what has been held for `age`, commits what waits. All commands go out at once and share the connection.
     async fn renew(&self, age: Duration) {
+        let extending = self.extending.write().await;
         let now = Instant::now();
         let until = step();
         let (mut extended, mut late) = (Vec::new(), Vec::new());
@@ -102,7 +111,11 @@ impl Renewals {
             let is_done = self.store.commit(&kept, until).await.is_ok() || now >= give_up_at;
             is_done.then_some((kept.key, kept.owner))
         });
-        let both = async { tokio::join!(join_all(extensions), join_all(commits)).1 };
+        let extensions = async {
+            join_all(extensions).await;
+            drop(extending);
+        };
+        let both = async { tokio::join!(extensions, join_all(commits)).1 };
         let Ok(done) = timeout_at(until, both).await else { return };
         for (key, owner) in done.into_iter().flatten() {
             self.remove(key, owner);

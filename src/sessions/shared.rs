@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::Hold;
@@ -19,7 +20,10 @@ use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::redis::{HELD_FOR, STEP_LIMIT, random, step};
 
-/// 128 random bits that tell one reservation from all others.
+/// A failed call waits this long until its key is free. What takes longer goes on without it.
+const FREED_WITHIN: Duration = Duration::from_millis(200);
+
+/// 122 random bits (a UUID of version 4) that tell one reservation from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner(pub(crate) [u8; 16]);
 
@@ -154,7 +158,10 @@ impl SharedSessions {
         // A renewal would take the key again for a call that is to lose it.
         self.renewals.forget(key);
         let until = step();
-        let invalidated = self.store.invalidate(key, until);
+        let invalidated = async {
+            self.renewals.settled().await;
+            self.store.invalidate(key, until).await
+        };
         match timeout_at(until, invalidated).await.unwrap_or_else(|_| Err(too_slow())) {
             Err(error) if self.local.is_some() => {
                 self.is_gone(&error);
@@ -260,27 +267,47 @@ impl Claim {
             self.sessions.renewals.commit_later(kept);
         }
     }
+
+    pub(crate) async fn free(mut self) {
+        self.holds = false;
+        let _ = timeout(FREED_WITHIN, self.release()).await;
+    }
+
+    /// Releases the key in a task of its own, which the end of the call does not end.
+    fn release(&mut self) -> JoinHandle<()> {
+        let (key, owner, guest) = (self.key, self.owner, self.guest.take());
+        self.sessions.renewals.remove(key, owner);
+        let (store, renewals) = (Arc::clone(&self.sessions.store), Arc::clone(&self.sessions.renewals));
+        let release = Release::begin(&self.sessions.releases);
+        self.runtime.spawn(async move {
+            let _release = release;
+            let until = step();
+            let released = async {
+                // A renewal that comes after it would take the key again.
+                renewals.settled().await;
+                store.release(key, owner, guest, until).await
+            };
+            let _ = timeout_at(until, released).await;
+        })
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.holds {
-            return;
+        if self.holds {
+            drop(self.release());
         }
-        self.sessions.renewals.remove(self.key, self.owner);
-        let (store, releases) = (Arc::clone(&self.sessions.store), Arc::clone(&self.sessions.releases));
-        let (key, owner, guest) = (self.key, self.owner, self.guest.take());
-        releases.running.fetch_add(1, Ordering::SeqCst);
-        let release = Release(releases);
-        self.runtime.spawn(async move {
-            let _release = release;
-            let until = step();
-            let _ = timeout_at(until, store.release(key, owner, guest, until)).await;
-        });
     }
 }
 
 struct Release(Arc<Releases>);
+
+impl Release {
+    fn begin(releases: &Arc<Releases>) -> Self {
+        releases.running.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(releases))
+    }
+}
 
 impl Drop for Release {
     fn drop(&mut self) {

@@ -10,6 +10,9 @@ use crate::redis::RENEW_EVERY;
 use crate::sync::lock;
 use crate::text::Text;
 
+/// How long an extension takes to get to the store.
+const ON_THE_WAY: Duration = Duration::from_millis(50);
+
 /// How the store behaves at present.
 #[derive(Clone, Copy, PartialEq)]
 enum Mood {
@@ -50,9 +53,14 @@ impl Store for Fake {
         })
     }
 
-    fn extend(&self, _: Key, _: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    /// Takes effect a while after it began; a key that got lost is taken again.
+    fn extend(&self, _: Key, owner: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
         self.extended.fetch_add(1, Ordering::SeqCst);
-        self.step(|| ())
+        async move {
+            tokio::time::sleep(ON_THE_WAY).await;
+            self.step(|| _ = lock(&self.held).get_or_insert((owner, false))).await
+        }
+        .boxed()
     }
 
     fn commit(&self, kept: &Kept, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
@@ -152,6 +160,34 @@ async fn a_reservation_is_not_renewed_once_it_is_ended() {
     tokio::time::sleep(HELD_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 0));
     drop(hold);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_under_way_does_not_take_a_key_again_that_is_given_back() {
+    for ends_it in [false, true] {
+        let (fake, sessions, _) = set(None);
+        let hold = sessions.reserve(&key()).await.unwrap();
+        tokio::time::sleep(RENEW_EVERY + ON_THE_WAY / 2).await;
+        assert_eq!(fake.extended.load(Ordering::SeqCst), 1);
+        if ends_it {
+            sessions.invalidate(&key()).await.unwrap();
+        } else {
+            hold.free().await;
+        }
+        assert!(fake.holder().is_none());
+        tokio::time::sleep(ON_THE_WAY).await;
+        assert!(sessions.reserve(&key()).await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_does_not_wait_for_a_store_that_hangs() {
+    let (fake, sessions, _) = set(None);
+    let hold = sessions.reserve(&key()).await.unwrap();
+    fake.is(Mood::Hanging);
+    let started = Instant::now();
+    hold.free().await;
+    assert_eq!(started.elapsed(), FREED_WITHIN);
 }
 
 #[tokio::test(start_paused = true)]
