@@ -20,7 +20,8 @@ function cell(figure, unit = '') {
   return `${short(median)}${unit && ` ${unit}`}${range}`;
 }
 
-const times = (figure, by) => Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, value * by]));
+const scaled = (figure, by, plus = 0) =>
+  Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, value * by + plus]));
 
 /** A line: what it is, and a figure for each column. */
 const line = (label, figureOf) => [label, ...COLUMNS.map((column) => figureOf(column))];
@@ -30,13 +31,15 @@ const lines = {
     yield line('main-thread CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.mainUs));
     yield line('process CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.processUs));
     yield line('authentications/s on one core, 64 in flight', (name) => cell(data[name]?.perSecond));
-    yield line('… as a multiple of (b)', (name) => cell(times(data[name].perSecond, 1 / data.undici.perSecond.median)));
+    yield line('… as a multiple of (b)', (name) =>
+      cell(scaled(data[name].perSecond, 1 / data.undici.perSecond.median)),
+    );
     yield line('… core used by the client, % (below 95: the server was the limit)', (name) =>
-      cell(times(data[name].busy, 100)),
+      cell(scaled(data[name].busy, 100)),
     );
     const floor = { 'package-3': 'floor-3', 'package-4': 'floor-4' };
     yield line('process CPU as a multiple of (d)', (name) =>
-      floor[name] ? cell(times(data[name].processUs, 1 / data[floor[name]].processUs.median)) : '–',
+      floor[name] ? cell(scaled(data[name].processUs, 1 / data[floor[name]].processUs.median)) : '–',
     );
   },
   *latency(data) {
@@ -49,18 +52,22 @@ const lines = {
     );
   },
   *pace(data) {
-    const above = (name, figure) => {
-      const { median, min, max } = data[name][figure];
-      const idle = data.idle[figure].median;
-      return cell({ median: median - idle, min: min - idle, max: max - idle });
-    };
-    const idle = data.idle;
-    yield line(`event-loop delay p99 at 300/s, ms (idle loop: ${cell(idle.delayP99)})`, (name) =>
-      cell(data[name]?.delayP99),
+    const { idle, thread } = data;
+    const above = (figure, { median }) => cell(figure && scaled(figure, 1, -median));
+    const names = { fine: 'of 1 ms', default: 'of 10 ms, Node’s default' };
+    for (const [resolution, said] of Object.entries(names)) {
+      const figure = `${resolution}P99`;
+      const others = `idle ${cell(idle[figure])}; a thread that only sleeps ${cell(thread[figure])}`;
+      yield line(`event-loop delay p99 at 300/s, ms, at a resolution ${said} (${others})`, (name) =>
+        cell(data[name]?.[figure]),
+      );
+      yield line('… above the idle loop, ms', (name) => above(data[name]?.[figure], idle[figure]));
+    }
+    yield line(`process CPU at 300/s, % of a core (the driver alone: ${cell(idle.percent)})`, (name) =>
+      cell(data[name]?.percent),
     );
-    yield line('… above the idle loop, ms', (name) => (data[name] ? above(name, 'delayP99') : '–'));
-    yield line(`process CPU at 300/s, % of a core (the driver alone: ${cell(idle.processPercent)})`, (name) =>
-      cell(data[name]?.processPercent),
+    yield line('… without the driver, % of a core', (name) =>
+      name.startsWith('floor') ? cell(data[name].percent) : above(data[name]?.percent, idle.percent),
     );
   },
   *growth(data) {

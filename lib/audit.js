@@ -1,6 +1,6 @@
 'use strict';
 
-const { warn } = require('./bridge');
+const { warn } = require('./bridge.js');
 
 /** The tutorial's sink. */
 function logToConsole(record) {

@@ -1,16 +1,16 @@
 'use strict';
 
-const { auditSink } = require('./audit');
-const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
-const { readConfig } = require('./config');
-const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters');
-const { classes, translate } = require('./errors');
-const { linger } = require('./linger');
-const { native } = require('./native');
-const { begin, inspect } = require('./payload');
-const { records } = require('./records');
-const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
-const { addSource } = require('./sources');
+const { auditSink } = require('./audit.js');
+const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge.js');
+const { readConfig } = require('./config.js');
+const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters.js');
+const { classes, translate } = require('./errors.js');
+const { linger } = require('./linger.js');
+const { native } = require('./native.js');
+const { begin, inspect } = require('./payload.js');
+const { records } = require('./records.js');
+const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
+const { addSource } = require('./sources.js');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -86,7 +86,7 @@ class GuestAuthenticator {
   }
 
   getSdkClient() {
-    const { createSdkClient } = require('./sdk');
+    const { createSdkClient } = require('./sdk.js');
     this.#sdkClient ??= createSdkClient({
       ...this.#endpoints,
       getAccessToken: this.getAccessToken,

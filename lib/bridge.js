@@ -3,9 +3,9 @@
 // The JavaScript end of the bridge: numbers calls, settles them when their results come, and keeps the process alive
 // while there are any. One for each environment (main thread or worker).
 
-const { native } = require('./native');
-const { fromStructure } = require('./errors');
-const { keepThrown, sourceOf, thrownBy } = require('./sources');
+const { native } = require('./native.js');
+const { fromStructure } = require('./errors.js');
+const { keepThrown, sourceOf, thrownBy } = require('./sources.js');
 
 // The kinds of message in a batch; `src/addon/bridge.rs` has the other end.
 const RESOLVE = 0;

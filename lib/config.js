@@ -3,8 +3,8 @@
 // Configurations on their way to the core, which checks them.
 
 const { existsSync } = require('node:fs');
-const { classes } = require('./errors');
-const { customStore, read } = require('./store');
+const { classes } = require('./errors.js');
+const { customStore, read } = require('./store.js');
 
 /** What the core looks at. Each is read once, wherever it stands: on the object, its class or its prototype. */
 const FIELDS = [

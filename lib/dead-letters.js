@@ -2,7 +2,7 @@
 
 // Analytics events that an outbox on disk has given up.
 
-const { call } = require('./bridge');
+const { call } = require('./bridge.js');
 
 async function deadLettersOf(core) {
   return call((number) => core.deadLetters(number));

@@ -2,7 +2,7 @@
 
 // The error classes. `instanceof` goes by a brand and not by identity, so that it holds across copies of the package.
 
-const { defineValidationError } = require('./validation-error');
+const { defineValidationError } = require('./validation-error.js');
 
 const BRAND = Symbol.for('genesys-guest-auth.error');
 

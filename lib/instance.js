@@ -2,8 +2,8 @@
 
 // What the classes with a native half have in common.
 
-const { call, signalOf } = require('./bridge');
-const { classes } = require('./errors');
+const { call, signalOf } = require('./bridge.js');
+const { classes } = require('./errors.js');
 
 /** Since Node 18.18; before, the name that TypeScript's helpers agree on. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');

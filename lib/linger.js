@@ -2,7 +2,7 @@
 
 // Keeps the process alive for analytics events that wait in memory, for a while after the last call.
 
-const { onIdle, warn } = require('./bridge');
+const { onIdle, warn } = require('./bridge.js');
 
 const DEFAULT_LINGER_MS = 10_000;
 

@@ -4,7 +4,7 @@
 
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
-const { triples } = require('./triple');
+const { triples } = require('./triple.js');
 
 function load() {
   const names = triples();

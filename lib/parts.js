@@ -2,16 +2,16 @@
 
 // The classes that do one part of the work, under the tutorial's names and with its argument orders.
 
-const { auditSink } = require('./audit');
-const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge');
-const { readConfig } = require('./config');
-const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters');
-const { classes, translate } = require('./errors');
-const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance');
-const { linger } = require('./linger');
-const { native } = require('./native');
-const { begin, inspect } = require('./payload');
-const { addSource } = require('./sources');
+const { auditSink } = require('./audit.js');
+const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge.js');
+const { readConfig } = require('./config.js');
+const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters.js');
+const { classes, translate } = require('./errors.js');
+const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
+const { linger } = require('./linger.js');
+const { native } = require('./native.js');
+const { begin, inspect } = require('./payload.js');
+const { addSource } = require('./sources.js');
 
 class OAuthManager {
   #core;

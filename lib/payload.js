@@ -7,7 +7,7 @@
 const {
   types: { isProxy },
 } = require('node:util');
-const { Refusal } = require('./bridge');
+const { Refusal } = require('./bridge.js');
 
 const { isArray } = Array;
 const { getOwnPropertySymbols, getPrototypeOf, prototype: objectPrototype } = Object;

@@ -2,7 +2,7 @@
 
 // `GuestRequestSchema`: zod's methods around the native judgement.
 
-const { complete, inspect, output } = require('./payload');
+const { complete, inspect, output } = require('./payload.js');
 
 class Refusal {
   constructor(json, found) {

@@ -2,7 +2,7 @@
 
 // A session store of the user's own: an object with four functions in the place of `sessionStore: { redis }`.
 
-const { classes } = require('./errors');
+const { classes } = require('./errors.js');
 
 const FUNCTIONS = ['reserve', 'commit', 'release', 'invalidate'];
 

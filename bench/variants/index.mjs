@@ -8,6 +8,7 @@ const MODULES = {
   'undici-parallel': './undici.mjs',
   package: './package.mjs',
   nothing: './nothing.mjs',
+  thread: './thread.mjs',
 };
 
 /**

@@ -2,7 +2,7 @@
 
 // A running sandbox, as a test holds it.
 
-const { call, withQuery } = require('./control');
+const { call, withQuery } = require('./control.js');
 
 /** Since Node 18.18; before, the name that TypeScript's helpers agree on. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');

@@ -3,9 +3,9 @@
 // Starts the sandbox: Genesys Cloud, a CRM and an analytics webhook on loopback, for tests.
 
 const { spawn } = require('node:child_process');
-const { argumentsOf } = require('./arguments');
-const { binary } = require('./binary');
-const { SandboxHandle } = require('./handle');
+const { argumentsOf } = require('./arguments.js');
+const { binary } = require('./binary.js');
+const { SandboxHandle } = require('./handle.js');
 
 /** How long a start may take: it takes milliseconds, but a busy machine may have other things to do first. */
 const START_TIMEOUT_MS = 30_000;

@@ -7,40 +7,18 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hashbrown::HashTable;
 use tokio::time::Instant;
 
 use super::Key;
+use super::table::{Entry, HELD, Table, prefix};
 use crate::error::{Code, Error};
 use crate::sync::lock;
-
-/// Entries of a table: seven eighths of the 512 places that it then has.
-const TABLE_ENTRIES: usize = 448;
-
-/// With fewer, a full table is rebuilt instead of split: what fills it are mostly removed entries.
-const WORTH_A_REBUILD: usize = TABLE_ENTRIES * 3 / 4;
 
 /// Every so many reservations one table is swept, whether it is full or not.
 const SWEEP_EVERY: u32 = 8;
 
 /// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 31 bits last for four years.
 const TICKS_PER_SECOND: u128 = 16;
-
-/// Set in the `mark` of a reservation, whose other bits say whose it is. A session's mark is the tick of its expiry.
-const HELD: u32 = 1 << 31;
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    key: Key,
-    mark: u32,
-}
-
-impl Entry {
-    /// A reservation has no expiry: the call that made it ends it.
-    fn lives(self, now: u32) -> bool {
-        self.mark >= HELD || self.mark > now
-    }
-}
 
 /// Proof of a reservation: only its holder can commit or release it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,63 +41,6 @@ struct State {
     sweep_next: usize,
 }
 
-struct Table {
-    entries: HashTable<Entry>,
-    /// How many first bits all its keys have in common.
-    depth: u32,
-    /// Nothing in here expires before.
-    earliest: u32,
-}
-
-impl Table {
-    fn new(depth: u32) -> Self {
-        Self { entries: HashTable::with_capacity(TABLE_ENTRIES), depth, earliest: HELD }
-    }
-
-    fn sweep(&mut self, now: u32) -> usize {
-        if self.earliest > now {
-            return 0;
-        }
-        let before = self.entries.len();
-        let mut earliest = HELD;
-        self.entries.retain(|entry| {
-            let lives = entry.lives(now);
-            if lives {
-                earliest = earliest.min(entry.mark);
-            }
-            lives
-        });
-        self.earliest = earliest;
-        before - self.entries.len()
-    }
-
-    /// Whether the next entry would make it grow. Removed ones may still take up room.
-    fn is_full(&self) -> bool {
-        self.entries.len() == self.entries.capacity()
-    }
-
-    /// Gives the room of removed entries back.
-    fn rebuild(&mut self) {
-        let mut fresh = HashTable::with_capacity(TABLE_ENTRIES);
-        for entry in &self.entries {
-            fresh.insert_unique(hash(entry.key), *entry, |entry| hash(entry.key));
-        }
-        self.entries = fresh;
-    }
-
-    /// The half whose next bit is set moves out.
-    fn split(&mut self) -> Self {
-        self.depth += 1;
-        let mut other = Self { earliest: self.earliest, ..Self::new(self.depth) };
-        let moves = |entry: &Entry| prefix(entry.key, self.depth) & 1 == 1;
-        for entry in self.entries.extract_if(|entry| moves(entry)) {
-            other.entries.insert_unique(hash(entry.key), entry, |entry| hash(entry.key));
-        }
-        self.rebuild();
-        other
-    }
-}
-
 impl MemoryStore {
     pub(crate) fn new(max_sessions: usize) -> Self {
         let state =
@@ -137,7 +58,7 @@ impl MemoryStore {
         if owner.is_multiple_of(SWEEP_EVERY) {
             state.sweep_one(now);
         }
-        if let Some(entry) = state.table_of(key).entries.find_mut(hash(key), |entry| entry.key == key) {
+        if let Some(entry) = state.table_of(key).find(key) {
             if entry.lives(now) {
                 return Err(Error::duplicate_session());
             }
@@ -154,10 +75,10 @@ impl MemoryStore {
 
     /// Gives a reservation its life.
     pub(crate) fn commit(&self, key: Key, holding: Holding, life: Duration) {
-        let expires = self.now().saturating_add(ticks(life)).min(HELD - 1);
+        let expires = self.now().saturating_add(ticks(life)).clamp(1, HELD - 1);
         let mut state = lock(&self.state);
         let table = state.table_of(key);
-        if let Some(entry) = table.entries.find_mut(hash(key), |entry| entry.key == key && entry.mark == holding.0) {
+        if let Some(entry) = table.find(key).filter(|entry| entry.mark == holding.0) {
             entry.mark = expires;
             table.earliest = table.earliest.min(expires);
         }
@@ -195,16 +116,12 @@ impl State {
 
     fn insert(&mut self, entry: Entry, now: u32) {
         while self.table_of(entry.key).is_full() {
-            let table = self.table_of(entry.key);
-            let swept = table.sweep(now);
-            if table.entries.len() < WORTH_A_REBUILD {
-                table.rebuild();
-            } else {
-                self.split(entry.key);
+            match self.table_of(entry.key).sweep(now) {
+                0 => self.split(entry.key),
+                swept => self.len -= swept,
             }
-            self.len -= swept;
         }
-        self.table_of(entry.key).entries.insert_unique(hash(entry.key), entry, |entry| hash(entry.key));
+        self.table_of(entry.key).insert(entry);
         self.len += 1;
     }
 
@@ -246,24 +163,11 @@ impl State {
         false
     }
 
-    fn remove(&mut self, key: Key, matches: impl Fn(&Entry) -> bool) {
-        let found = self.table_of(key).entries.find_entry(hash(key), |entry| entry.key == key && matches(entry));
-        if let Ok(entry) = found {
-            entry.remove();
+    fn remove(&mut self, key: Key, matches: impl FnOnce(&Entry) -> bool) {
+        if self.table_of(key).remove(key, matches) {
             self.len -= 1;
         }
     }
-}
-
-/// Keys are random already: one half finds the place in a table, the other the table.
-fn hash(key: Key) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|i| key.0[i]))
-}
-
-/// The first bits of the half that finds the table.
-fn prefix(key: Key, bits: u32) -> usize {
-    let half = u64::from_le_bytes(std::array::from_fn(|i| key.0[8 + i]));
-    half.checked_shr(64 - bits).unwrap_or(0) as usize
 }
 
 /// Rounded up: a session must not end before its token.
@@ -282,6 +186,7 @@ fn ticks_in(nanos: u128, up: bool) -> u32 {
 mod tests {
     use super::*;
     use crate::sessions::Keys;
+    use crate::sessions::table::TABLE_ENTRIES;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -358,9 +263,6 @@ mod tests {
         let state = lock(&store.state);
         let fill = 50_000.0 / (state.tables.len() * TABLE_ENTRIES) as f64;
         assert!(fill > 0.5, "{fill}");
-        assert!(
-            state.tables.iter().all(|table| table.entries.allocation_size() == Table::new(0).entries.allocation_size())
-        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -376,9 +278,7 @@ mod tests {
                 (_, Err(_)) => tokio::time::advance(Duration::from_millis(fastrand::u64(0..200))).await,
             }
             let state = lock(&store.state);
-            let size = Table::new(0).entries.allocation_size();
-            assert!(state.tables.iter().all(|table| table.entries.allocation_size() == size));
-            assert_eq!(state.len, state.tables.iter().map(|table| table.entries.len()).sum::<usize>());
+            assert_eq!(state.len, state.tables.iter().map(|table| table.len).sum::<usize>());
             assert!(state.len <= 300);
         }
     }

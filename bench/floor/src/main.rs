@@ -2,7 +2,8 @@
 //! Nothing is validated, verified, guarded, paced or retried; of the answers only the guest's id is looked for. What the
 //! package costs above this is its own.
 //!
-//! `floor <url> <in flight> <requests a guest: 3 or 4> <warm ms> <measure ms>` prints one line of JSON.
+//! `floor <url> <load> <requests a guest: 3 or 4> <warm ms> <measure ms>` prints one line of JSON. The load is a number of calls
+//! in flight, or `300/s`: calls that start evenly, whatever becomes of the ones before.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -32,16 +33,16 @@ struct Floor {
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, in_flight, requests, warm, measure] = &arguments[..] else {
-        return Err("usage: floor <url> <in flight> <3|4> <warm ms> <measure ms>".into());
+    let [url, load, requests, warm, measure] = &arguments[..] else {
+        return Err("usage: floor <url> <in flight | calls/s> <3|4> <warm ms> <measure ms>".into());
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (warm, measure) = (Duration::from_millis(warm.parse()?), Duration::from_millis(measure.parse()?));
-    runtime.block_on(LocalSet::new().run_until(run(url, in_flight.parse()?, requests == "4", warm, measure)))
+    runtime.block_on(LocalSet::new().run_until(run(url, load, requests == "4", warm, measure)))
 }
 
-async fn run(url: &str, in_flight: usize, puts: bool, warm: Duration, measure: Duration) -> Outcome<()> {
+async fn run(url: &str, load: &str, puts: bool, warm: Duration, measure: Duration) -> Outcome<()> {
     // As the package does it for plain http: the system's certificates are not read.
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).tls_certs_only([]).build()?;
     let bearer = HeaderValue::from_str(&format!("Bearer {}", token(&client, url).await?))?;
@@ -54,20 +55,10 @@ async fn run(url: &str, in_flight: usize, puts: bool, warm: Duration, measure: D
         ended: Cell::new(0),
         running: Cell::new(true),
     });
-    let callers: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let floor = Rc::clone(&floor);
-            tokio::task::spawn_local(async move {
-                while floor.running.get() {
-                    if let Err(error) = floor.authenticate().await {
-                        eprintln!("{error}");
-                        std::process::exit(1);
-                    }
-                    floor.ended.set(floor.ended.get() + 1);
-                }
-            })
-        })
-        .collect();
+    let callers = match load.strip_suffix("/s") {
+        Some(per_second) => vec![tokio::task::spawn_local(Rc::clone(&floor).keep_pace(per_second.parse()?))],
+        None => (0..load.parse()?).map(|_| tokio::task::spawn_local(Rc::clone(&floor).keep_going())).collect(),
+    };
     tokio::time::sleep(warm).await;
     let (before, cpu, started) = (floor.ended.get(), cpu_micros()?, Instant::now());
     tokio::time::sleep(measure).await;
@@ -86,6 +77,31 @@ async fn run(url: &str, in_flight: usize, puts: bool, warm: Duration, measure: D
 }
 
 impl Floor {
+    /// One call after another.
+    async fn keep_going(self: Rc<Self>) {
+        while self.running.get() {
+            self.call().await;
+        }
+    }
+
+    /// So many calls a second.
+    async fn keep_pace(self: Rc<Self>, per_second: u32) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
+        while self.running.get() {
+            ticks.tick().await;
+            let own = Rc::clone(&self);
+            tokio::task::spawn_local(async move { own.call().await });
+        }
+    }
+
+    async fn call(self: &Rc<Self>) {
+        if let Err(error) = self.authenticate().await {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+        self.ended.set(self.ended.get() + 1);
+    }
+
     /// The exchanges of the package, in its order: guest and profile side by side, attributes where there is a profile,
     /// the webhook behind them.
     async fn authenticate(self: &Rc<Self>) -> Outcome<()> {
