@@ -22,6 +22,11 @@ step('clippy, core alone', 'cargo', [
 step('rustdoc', 'cargo', ['doc', '--workspace', '--no-deps', '--document-private-items', '--locked'], {
   RUSTDOCFLAGS: '-D warnings',
 });
+// Packages of their own, which are built when they are run: their lock files must follow the package's dependencies.
+for (const manifest of ['bench/floor/Cargo.toml', 'bench/scale/Cargo.toml']) {
+  step(manifest, 'cargo', ['fmt', '--manifest-path', manifest, ...(fix ? [] : ['--check'])]);
+  step(`${manifest}, lock file`, 'cargo', ['tree', '--locked', '--quiet', '--depth', '0', '--manifest-path', manifest]);
+}
 step('biome', bin('biome'), ['check', ...(fix ? ['--write'] : []), '.']);
 
 const sources = execFileSync(
