@@ -91,7 +91,7 @@ impl Redis {
         matches!(*self.0.state.borrow(), State::Idle | State::Up { .. })
     }
 
-    /// Commands that failed for good.
+    /// Commands that failed for good; hints are not among them.
     pub(crate) fn failures(&self) -> u64 {
         self.0.failures.load(Ordering::Relaxed)
     }
