@@ -30,7 +30,7 @@ export interface SessionStoreMetrics {
   readonly kind: 'redis' | 'custom';
   /** Whether it can be reached, as far as is known. */
   readonly available: boolean;
-  /** Commands that failed for good. */
+  /** Commands that failed for good. What the shared rate limit asks is not counted: calls do without it. */
   readonly failures: number;
   /** Values that were not what they should be (damaged, moved, or by another hand) and were not used. */
   readonly refusedValues: number;

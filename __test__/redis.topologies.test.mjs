@@ -13,7 +13,8 @@ import { guest, until } from './helpers/setup.mjs';
 const GUESTS = 40;
 
 /** All that the package asks of a server. */
-const ACL = 'user app on >app-pass resetkeys ~genesys-guest-auth:* -@all +get +set +del +pttl +eval +evalsha';
+const COMMANDS = '+get +set +del +pttl +eval +evalsha +time +hgetall +hset +pexpire';
+const ACL = `user app on >app-pass resetkeys ~genesys-guest-auth:* -@all ${COMMANDS}`;
 
 describe('sessions on Redis', needsRedis, () => {
   test('live through with an ACL user who may do no more than is needed', async (t) => {
@@ -21,6 +22,9 @@ describe('sessions on Redis', needsRedis, () => {
     const { sandbox, open } = await share(t);
     const store = { url: `redis://app:app-pass@127.0.0.1:${server.port}` };
     await livesThrough(sandbox, open(store), open(store));
+    // What is refused to the shared rate limit, calls do without.
+    await until(async () => (await server.keys('gate')).length === 1, 'the rate limit is shared');
+    assert.doesNotMatch(await server.ask('INFO', 'errorstats'), /NOPERM/);
   });
 
   test('live through with TLS, a private authority and a client certificate', async (t) => {

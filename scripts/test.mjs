@@ -1,7 +1,11 @@
 // Everything that must hold before a commit. With arguments, only the JavaScript tests of these files.
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { installDependencies, root, step } from './run.mjs';
+
+/** What runs with Valkey too: each way to reach a server, and each way to lose it. */
+const WITH_VALKEY = ['redis.topologies.test.mjs', 'redis.faults.test.mjs'];
 
 const only = process.argv.slice(2);
 const tests = readdirSync(join(root, '__test__'))
@@ -17,4 +21,13 @@ if (only.length === 0) {
   step('Rust tests, sandbox', 'cargo', ['test', '-p', 'sandbox', '--locked']);
 }
 // One file at a time: several of them measure the process or start servers of their own.
-step('JavaScript tests', process.execPath, ['--test', '--test-concurrency=1', ...(only.length > 0 ? only : tests)]);
+const inTurn = ['--test', '--test-concurrency=1'];
+step('JavaScript tests', process.execPath, [...inTurn, ...(only.length > 0 ? only : tests)]);
+if (only.length === 0) {
+  if (spawnSync('valkey-server', ['--version']).status === 0) {
+    const files = WITH_VALKEY.map((file) => join('__test__', file));
+    step('JavaScript tests, Valkey', process.execPath, [...inTurn, ...files], { TEST_REDIS: 'valkey' });
+  } else {
+    console.error('\nSKIPPED: valkey-server is not installed, shared sessions are not tested with it');
+  }
+}

@@ -45,7 +45,7 @@ impl Fleet for SharedGate {
                 let command = Command::script(&GATE).key(&key);
                 arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
             };
-            let answer: Vec<i64> = redis.run(Instant::now() + PATIENCE, command).await.ok()?;
+            let answer: Vec<i64> = redis.hint(Instant::now() + PATIENCE, command).await.ok()?;
             ruling(&answer)
         }
         .boxed()
@@ -93,6 +93,9 @@ mod tests {
     use super::*;
     use crate::net::fleet::LaneReport;
     use crate::net::lane::Lane;
+    use crate::redis::settings::{Login, Node, OnUnavailable, Topology};
+    use crate::redis::{KeyMaterial, Settings};
+    use crate::secret::Secret;
 
     #[test]
     fn a_report_names_lanes_as_the_script_counts_them() {
@@ -113,6 +116,31 @@ mod tests {
         let lane = ruling.lanes[0];
         assert_eq!((ruling.epoch, ruling.pause), (3, Duration::ZERO));
         assert_eq!((lane.is_paced, lane.granted, lane.first), (true, 2, Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn a_hint_that_does_not_come_is_no_failure_of_the_store() {
+        // Connections are taken by the system, and nobody answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = Settings {
+            nodes: vec![Node { host: "127.0.0.1".into(), port: silent.local_addr().unwrap().port() }],
+            topology: Topology::Standalone,
+            tls: None,
+            login: Login::default(),
+            database: 0,
+            key_prefix: "test:".into(),
+            command_timeout: PATIENCE,
+            on_unavailable: OnUnavailable::Reject,
+        };
+        let secret = Secret::new("client-secret");
+        let (redis, material) = (Redis::new(settings), KeyMaterial(&secret));
+        let vault = Vault::new(redis.clone(), &material);
+        let api = Url::parse("https://api.example.com").unwrap();
+        let gate = SharedGate::new(&vault, &Keys::under(&material.derive("names")), &api, "client");
+        assert!(gate.exchange(Report::default()).await.is_none());
+        assert_eq!(redis.failures(), 0);
+        assert!(vault.read("test:t").await.is_err());
+        assert_eq!(redis.failures(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all, pending};
+use tokio::time::timeout;
 
 use super::*;
 use crate::net::fleet::{LaneReport, LaneRuling, PATIENCE};
@@ -16,12 +17,17 @@ type Answer = dyn Fn(&Report) -> Option<Ruling> + Send + Sync;
 /// Answers as it is told to, and keeps what it heard.
 struct Board {
     answer: Box<Answer>,
+    latency: Duration,
     heard: Mutex<Vec<Report>>,
 }
 
 impl Board {
     fn new(answer: impl Fn(&Report) -> Option<Ruling> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { answer: Box::new(answer), heard: Mutex::default() })
+        Self::slow(LATENCY, answer)
+    }
+
+    fn slow(latency: Duration, answer: impl Fn(&Report) -> Option<Ruling> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { answer: Box::new(answer), latency, heard: Mutex::default() })
     }
 
     fn pacing(self: &Arc<Self>) -> Pacing {
@@ -37,8 +43,9 @@ impl Fleet for Board {
     fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
         let ruling = (self.answer)(&report);
         lock(&self.heard).push(report);
+        let latency = self.latency;
         async move {
-            tokio::time::sleep(LATENCY).await;
+            tokio::time::sleep(latency).await;
             match ruling {
                 Some(ruling) => Some(ruling),
                 None => pending().await,
@@ -60,6 +67,13 @@ fn ms(ms: u64) -> Duration {
 
 async fn pass(pacing: &Pacing) {
     pacing.admit(Lane::Create, pacing.ticket(), Instant::now() + NEVER).await.unwrap().accepted();
+}
+
+/// How long a call waits to be sent. One that would wait for ever fails.
+async fn waited(pacing: &Pacing) -> Duration {
+    let start = Instant::now();
+    timeout(NEVER, pass(pacing)).await.expect("nobody calls it");
+    start.elapsed()
 }
 
 /// A call as the authenticator makes it: what others know is asked for while the duplicate guard works.
@@ -124,7 +138,8 @@ async fn under_a_common_pace_calls_go_in_their_slots() {
 async fn a_fleet_that_never_answers_delays_nobody() {
     let (pacing, start) = (Board::new(|_| None).pacing(), Instant::now());
     pacing.look();
-    join_all((0..FIRST_SHARED_WINDOW as usize).map(|_| pass(&pacing))).await;
+    let calls = join_all((0..FIRST_SHARED_WINDOW as usize).map(|_| pass(&pacing)));
+    timeout(NEVER, calls).await.expect("nobody waits for an answer");
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
@@ -139,11 +154,10 @@ async fn a_fleet_that_falls_silent_holds_up_one_moment_and_then_nobody() {
     let pacing = board.pacing();
     call(&pacing).await;
     silent.store(true, Ordering::Relaxed);
-    for (most, why) in [(PATIENCE + ms(5), "the slot that was asked for"), (Duration::ZERO, "nothing any more")] {
-        let start = Instant::now();
-        pass(&pacing).await;
-        assert!(start.elapsed() <= most, "{why}: {:?}", start.elapsed());
-    }
+    // A slot is asked for, which does not come; after that, none is asked for.
+    let first = waited(&pacing).await;
+    assert!((PATIENCE..PATIENCE + ms(5)).contains(&first), "{first:?}");
+    assert_eq!(waited(&pacing).await, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,18 +208,28 @@ async fn reports_are_gathered_and_nothing_is_said_without_traffic() {
 
 #[tokio::test(start_paused = true)]
 async fn who_asks_while_a_report_is_under_way_is_in_the_next_one() {
-    let board = Board::new(|report| {
+    const LATENCY: Duration = Duration::from_millis(50);
+    let board = Board::slow(LATENCY, |report| {
         let granted = report.lanes[0].wanted.min(1);
         Some(paced(1, LaneRuling { granted, ..LaneRuling::default() }))
     });
     let pacing = board.pacing();
-    call(&pacing).await;
-    tokio::time::sleep(ms(300)).await;
+    pacing.look();
+    tokio::time::sleep(LATENCY + ms(5)).await;
+    pass(&pacing).await;
+    // Long enough for news to be wanted again, not so long that a call waits for them.
+    tokio::time::sleep(ms(500)).await;
+    let before = board.creations().len();
     pacing.look();
     tokio::time::sleep(LATENCY / 2).await;
-    pass(&pacing).await;
-    let wanted: Vec<u32> = board.creations().iter().map(|lane| lane.wanted).collect();
-    assert_eq!(wanted[wanted.len() - 2..], [0, 1], "{wanted:?}");
+    assert_eq!(board.creations().len(), before + 1, "a report is under way");
+    let took = waited(&pacing).await;
+    // The first two, not the last two: who is forgotten asks again.
+    let wanted: Vec<u32> = board.creations()[before..].iter().map(|lane| lane.wanted).collect();
+    assert_eq!(wanted[..2], [0, 1], "{wanted:?}");
+    // What was left of the report under way, and the next one.
+    let least = LATENCY + ms(20);
+    assert!((least..least + ms(10)).contains(&took), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,7 +91,7 @@ impl Redis {
         matches!(*self.0.state.borrow(), State::Idle | State::Up { .. })
     }
 
-    /// Commands that failed for good.
+    /// Commands that failed for good; hints are not among them.
     pub(crate) fn failures(&self) -> u64 {
         self.0.failures.load(Ordering::Relaxed)
     }
@@ -108,13 +108,21 @@ impl Redis {
         until: Instant,
         build: impl Fn(u32) -> Command + Send,
     ) -> Result<T, Error> {
-        let outcome = self.0.send(until, build).await.and_then(|value| {
-            from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense"))
-        });
+        let outcome = self.hint(until, build).await;
         if outcome.is_err() {
             self.0.failures.fetch_add(1, Ordering::Relaxed);
         }
         outcome
+    }
+
+    /// The same for what can be done without: no step fails when it does not come, so that is no failure of the store.
+    pub(crate) async fn hint<T: FromRedisValue>(
+        &self,
+        until: Instant,
+        build: impl Fn(u32) -> Command + Send,
+    ) -> Result<T, Error> {
+        let value = self.0.send(until, build).await?;
+        from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense"))
     }
 
     /// Ends the connection; commands fail from now on.

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { until } from '../setup.mjs';
-import { folderFor, freePort, ServerProcess } from './processes.mjs';
+import { CLI, folderFor, freePort, ServerProcess } from './processes.mjs';
 import { PASSWORD, Server, startServer } from './server.mjs';
 
 const runs = promisify(execFile);
@@ -65,7 +65,7 @@ export async function startCluster(t) {
   for (let i = 0; i < NODES; i++) servers.push(await startServer(t, ...lines));
   const addresses = servers.map((server) => `127.0.0.1:${server.port}`);
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'];
-  await runs('redis-cli', args, { env: { ...process.env, REDISCLI_AUTH: PASSWORD } });
+  await runs(CLI, args, { env: { ...process.env, REDISCLI_AUTH: PASSWORD } });
   const isSound = async (server) => {
     const told = await server.ask('CLUSTER', 'INFO');
     return told.includes('cluster_state:ok') && told.includes(`cluster_known_nodes:${NODES}`);

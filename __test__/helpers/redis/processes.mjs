@@ -7,11 +7,16 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const isInstalled = ['redis-server', 'redis-cli'].every((name) => spawnSync(name, ['--version']).status === 0);
-if (!isInstalled) console.error('SKIPPED: redis-server is not installed, shared sessions are not tested with it');
+/** Which one is tested, `redis` or `valkey`: the names of the programs begin with it. */
+const KIND = process.env.TEST_REDIS ?? 'redis';
+const SERVER = `${KIND}-server`;
+export const CLI = `${KIND}-cli`;
 
-/** Options for suites that need redis-server. */
-export const needsRedis = { skip: isInstalled ? false : 'redis-server is not installed' };
+const isInstalled = [SERVER, CLI].every((name) => spawnSync(name, ['--version']).status === 0);
+if (!isInstalled) console.error(`SKIPPED: ${SERVER} is not installed, shared sessions are not tested with it`);
+
+/** Options for suites that need a server. */
+export const needsRedis = { skip: isInstalled ? false : `${SERVER} is not installed` };
 
 /** Ports of a cluster's nodes leave room for their bus, which is this much higher. */
 const BUS = 10_000;
@@ -46,7 +51,7 @@ async function listen(wanted) {
   return port;
 }
 
-/** A redis-server, or with `--sentinel` a sentinel, that can be killed, paused and started again. */
+/** A server, or with `--sentinel` a sentinel, that can be killed, paused and started again. */
 export class ServerProcess {
   #child;
   #args;
@@ -61,7 +66,7 @@ export class ServerProcess {
   }
 
   start() {
-    this.#child = spawn('redis-server', this.#args, { stdio: 'ignore' });
+    this.#child = spawn(SERVER, this.#args, { stdio: 'ignore' });
     running.add(this.#child);
   }
 

@@ -1,11 +1,11 @@
-// A redis-server of a test's own, and what tests ask it.
+// A Redis or Valkey server of a test's own, and what tests ask it.
 
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { until } from '../setup.mjs';
-import { folderFor, freePort, ServerProcess } from './processes.mjs';
+import { CLI, folderFor, freePort, ServerProcess } from './processes.mjs';
 
 const runs = promisify(execFile);
 
@@ -26,7 +26,7 @@ export class Server {
     this.url = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`;
   }
 
-  /** What redis-cli prints for a command. */
+  /** What the command line client prints for a command. */
   async ask(...words) {
     return (await this.askBytes(...words)).toString().trim();
   }
@@ -36,7 +36,7 @@ export class Server {
     // It also reads its environment, which must not say otherwise.
     const env = { ...process.env, REDISCLI_AUTH: PASSWORD };
     const options = { encoding: 'buffer', timeout: ASK_LIMIT_MS, maxBuffer: MAX_ANSWER_BYTES, env };
-    return (await runs('redis-cli', args, options)).stdout;
+    return (await runs(CLI, args, options)).stdout;
   }
 
   /** The keys of a kind, which is the letter behind the prefix; of all kinds without one. */

@@ -1,4 +1,4 @@
-//! Two instances and one redis-server: what two processes share.
+//! Two instances and one server: what two processes share.
 
 mod outages;
 mod server;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::stage::{authenticator, guest, guests, parsed, sandbox, until};
 use server::Server;
 
-/// A sandbox, a redis-server and two authenticators that know of each other through it alone.
+/// A sandbox, a Redis or Valkey server and two authenticators that know of each other through it alone.
 struct Pair {
     sandbox: Sandbox,
     server: Server,

@@ -1,4 +1,4 @@
-//! A redis-server of a test's own.
+//! A Redis or Valkey server of a test's own.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -17,10 +17,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Nothing, and a loud line, where redis-server is not installed.
+    /// Nothing, and a loud line, where it is not installed.
     pub(crate) async fn start() -> Option<Self> {
-        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("SKIPPED: redis-server is not installed, shared sessions are not tested");
+        let program = program();
+        if Command::new(&program).arg("--version").stdout(Stdio::null()).status().is_err() {
+            eprintln!("SKIPPED: {program} is not installed, shared sessions are not tested");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
@@ -63,10 +64,10 @@ impl Server {
 
     pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(self.url()).expect("a valid URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("redis-server listens");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("the server listens");
         let mut cmd = redis::cmd(words[0]);
         cmd.arg(&words[1..]);
-        cmd.query_async(&mut connection).await.expect("redis-server obeys")
+        cmd.query_async(&mut connection).await.expect("the server obeys")
     }
 
     /// The keys of a kind: the letter behind the prefix.
@@ -78,19 +79,25 @@ impl Server {
         let end = Instant::now() + PATIENCE;
         let client = redis::Client::open(self.url()).expect("a valid URL");
         while client.get_multiplexed_async_connection().await.is_err() {
-            assert!(Instant::now() < end, "redis-server does not start");
+            assert!(Instant::now() < end, "the server does not start");
             sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
+/// The one to test: `TEST_REDIS=valkey` means Valkey.
+fn program() -> String {
+    let kind = std::env::var("TEST_REDIS").unwrap_or_else(|_| "redis".to_owned());
+    format!("{kind}-server")
+}
+
 fn launch(port: u16, directory: &std::path::Path) -> Child {
-    Command::new("redis-server")
+    Command::new(program())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(directory)
         .stdout(Stdio::null())
         .spawn()
-        .expect("redis-server starts")
+        .expect("the server starts")
 }
 
 impl Drop for Server {
