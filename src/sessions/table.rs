@@ -68,8 +68,7 @@ impl Table {
         // Whoever was pushed past the hole moves up, so that a search need not go on behind an empty place.
         let mut next = after(hole);
         while self.places[next].mark != 0 {
-            let is_past = distance(home(self.places[next].key), next) >= distance(hole, next);
-            if is_past {
+            if distance(home(self.places[next].key), next) >= distance(hole, next) {
                 self.places[hole] = self.places[next];
                 hole = next;
             }
@@ -107,10 +106,13 @@ impl Table {
     fn extract(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let all = std::mem::replace(&mut self.places, empty());
         self.len = 0;
-        let (extracted, kept): (Vec<Entry>, Vec<Entry>) =
-            all.into_iter().filter(|entry| entry.mark != 0).partition(wanted);
-        for entry in kept {
-            self.insert(entry);
+        let mut extracted = Vec::new();
+        for entry in all.into_iter().filter(|entry| entry.mark != 0) {
+            if wanted(&entry) {
+                extracted.push(entry);
+            } else {
+                self.insert(entry);
+            }
         }
         extracted
     }
