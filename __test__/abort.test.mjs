@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
 import { startSandbox } from '../lib/testing/index.js';
-import { failure, guest, pkg, setup, until } from './helpers/setup.mjs';
+import { failure, guest, pkg, setup, until, warningsOf } from './helpers/setup.mjs';
 
 const { DuplicateSessionError, GuestContextEnricher, GuestTokenManager } = pkg;
 
@@ -269,10 +269,7 @@ describe('a call that is done before JavaScript hears of it', () => {
 describe('one signal for many calls', () => {
   test('leaves nothing behind after 3000 of them, and no warning', async (t) => {
     const { auth } = await setup(t);
-    const warnings = [];
-    const note = (warning) => warnings.push(warning.message);
-    process.on('warning', note);
-    t.after(() => process.off('warning', note));
+    const warnings = warningsOf(t);
     const { signal } = new AbortController();
     const counted = { added: 0, removed: 0 };
     for (const [method, count] of [

@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { run } from './helpers/children.mjs';
-import { configOf, failure, guest, pkg, setup, startDouble } from './helpers/setup.mjs';
+import { configOf, failure, guest, pkg, setup, startDouble, warningsOf } from './helpers/setup.mjs';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -22,15 +22,6 @@ const flags = (gdprConsentRecorded, dataMinimizationApplied = true) => ({
   dataMinimizationApplied,
   auditTrailGenerated: true,
 });
-
-/** The warnings of this package until the test ends. */
-function warningsOf(t) {
-  const warnings = [];
-  const note = (warning) => warnings.push(warning);
-  process.on('warning', note);
-  t.after(() => process.off('warning', note));
-  return warnings;
-}
 
 describe('a record is written', () => {
   test('for every guest', async (t) => {

@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { run } from './helpers/children.mjs';
-import { deliveries, outboxFile, setupOutbox, warningsOf } from './helpers/outbox.mjs';
-import { configOf, failure, guest, pkg, root, startDouble, until } from './helpers/setup.mjs';
+import { deliveries, outboxFile, setupOutbox } from './helpers/outbox.mjs';
+import { configOf, failure, guest, pkg, root, startDouble, until, warningsOf } from './helpers/setup.mjs';
 
 const { GuestAuthenticator, GuestConfigError, GuestContextEnricher } = pkg;
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
-import { deliveries, outboxFile, setupOutbox, warningsOf } from './helpers/outbox.mjs';
-import { failure, guest, pkg, setup, startDouble, until } from './helpers/setup.mjs';
+import { deliveries, outboxFile, setupOutbox } from './helpers/outbox.mjs';
+import { failure, guest, pkg, setup, startDouble, until, warningsOf } from './helpers/setup.mjs';
 
 const { GuestConfigError, GuestContextEnricher, StoreUnavailableError, ClosedError } = pkg;
 

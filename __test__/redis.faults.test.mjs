@@ -3,12 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { warningsOf } from './helpers/outbox.mjs';
 import { startLink } from './helpers/redis/link.mjs';
 import { needsRedis } from './helpers/redis/processes.mjs';
 import { PASSWORD, startServer } from './helpers/redis/server.mjs';
 import { creationRuns, inTime, isDuplicate, isRefused, keyOf, recovers, share } from './helpers/redis/shared.mjs';
-import { failure, guest, pkg, until } from './helpers/setup.mjs';
+import { failure, guest, pkg, until, warningsOf } from './helpers/setup.mjs';
 
 /** Calls at once, while something goes wrong. */
 const CALLS = 200;

@@ -5,9 +5,9 @@ import { describe, test } from 'node:test';
 import { makeAuthority } from './helpers/certificates.mjs';
 import { startCluster, startSentinels } from './helpers/redis/groups.mjs';
 import { needsRedis } from './helpers/redis/processes.mjs';
-import { startServer, startTlsServer } from './helpers/redis/server.mjs';
+import { overTls, startServer, startServerOver } from './helpers/redis/server.mjs';
 import { creationRuns, isDuplicate, isRefused, livesThrough, recovers, share } from './helpers/redis/shared.mjs';
-import { guest, until } from './helpers/setup.mjs';
+import { guest, until, warningsOf } from './helpers/setup.mjs';
 
 /** Spread over all primaries of a cluster. */
 const GUESTS = 40;
@@ -15,6 +15,8 @@ const GUESTS = 40;
 /** All that the package asks of a server. */
 const COMMANDS = '+get +set +del +pttl +eval +evalsha +time +hgetall +hset +pexpire';
 const ACL = `user app on >app-pass resetkeys ~genesys-guest-auth:* -@all ${COMMANDS}`;
+/** Only the rate limit needs these. */
+const FORBIDDEN = '-time -hgetall -hset -pexpire';
 
 describe('sessions on Redis', needsRedis, () => {
   test('live through with an ACL user who may do no more than is needed', async (t) => {
@@ -22,16 +24,42 @@ describe('sessions on Redis', needsRedis, () => {
     const { sandbox, open } = await share(t);
     const store = { url: `redis://app:app-pass@127.0.0.1:${server.port}` };
     await livesThrough(sandbox, open(store), open(store));
-    // What is refused to the shared rate limit, calls do without.
     await until(async () => (await server.keys('gate')).length === 1, 'the rate limit is shared');
     assert.doesNotMatch(await server.ask('INFO', 'errorstats'), /NOPERM/);
+  });
+
+  test('live through without the shared rate limit where the ACL user may not have it, and a warning tells of that', async (t) => {
+    const server = await startServer(t, `${ACL} ${FORBIDDEN}`);
+    const { sandbox, open } = await share(t);
+    const store = { url: `redis://app:app-pass@127.0.0.1:${server.port}` };
+    const warnings = warningsOf(t);
+    const one = open(store);
+    await livesThrough(sandbox, one, open(store));
+    await until(() => warnings.length === 2, 'each of the two has told');
+    for (const { code, message } of warnings) {
+      assert.equal(code, 'SESSION_STORE');
+      assert.match(message, /The rate limit is not shared/);
+      assert.doesNotMatch(message, /app-pass/);
+    }
+    assert.deepEqual(await server.keys('gate'), []);
+    assert.equal(one.metrics().store.failures, 0);
+  });
+
+  test('have their connection before the first call', async (t) => {
+    const server = await startServer(t, ACL);
+    const { open } = await share(t);
+    const auth = open({ url: `redis://app:app-pass@127.0.0.1:${server.port}` });
+    assert.ok(auth.metrics().store.available);
+    await until(async () => /user=app /.test(await server.ask('CLIENT', 'LIST')), 'it is logged in');
+    await auth.close();
+    await until(async () => !/user=app /.test(await server.ask('CLIENT', 'LIST')), 'it has gone');
   });
 
   test('live through with TLS, a private authority and a client certificate', async (t) => {
     const [authority, stranger] = [makeAuthority(), makeAuthority()];
     t.after(authority.remove);
     t.after(stranger.remove);
-    const { url } = await startTlsServer(t, authority);
+    const { url } = await startServerOver(t, overTls(t, authority));
     const { sandbox, open } = await share(t);
     const { ca, cert, key } = authority;
     await livesThrough(sandbox, open({ url, tls: { ca, cert, key } }), open({ url, tls: { ca, cert, key } }));
@@ -40,27 +68,44 @@ describe('sessions on Redis', needsRedis, () => {
     await isRefused(open({ url, tls: { cert, key } }));
   });
 
-  test('live through under sentinels, and a killed primary', async (t) => {
-    const { primary, store } = await startSentinels(t);
-    const { sandbox, open } = await share(t);
-    const [one, other] = [open(store), open(store)];
-    await livesThrough(sandbox, one, other);
-    const lost = await primary();
-    await outlives(sandbox, one, other, lost, [lost]);
-    assert.notEqual(await primary(), lost);
-  });
+  for (const [manner, isSecure] of [
+    ['', false],
+    [' with TLS', true],
+  ]) {
+    const transportOf = (t) => (isSecure ? secured(t) : { changes: {} });
 
-  test('live through on a cluster, and a killed primary', async (t) => {
-    const { primaries, store } = await startCluster(t);
-    const { sandbox, open } = await share(t);
-    const [one, other] = [open(store), open(store)];
-    await livesThrough(sandbox, one, other);
-    const all = await primaries();
-    await outlives(sandbox, one, other, all[0], all);
-    const left = await primaries();
-    assert.ok(left.length === all.length && !left.includes(all[0]));
-  });
+    test(`live through under sentinels${manner}, and a killed primary`, async (t) => {
+      const { transport, changes } = transportOf(t);
+      const { primary, store } = await startSentinels(t, transport);
+      const { sandbox, open } = await share(t);
+      const [one, other] = [open({ ...store, ...changes }), open({ ...store, ...changes })];
+      await livesThrough(sandbox, one, other);
+      const lost = await primary();
+      await outlives(sandbox, one, other, lost, [lost]);
+      assert.notEqual(await primary(), lost);
+    });
+
+    test(`live through on a cluster${manner}, and a killed primary`, async (t) => {
+      const { transport, changes } = transportOf(t);
+      const { primaries, store } = await startCluster(t, transport);
+      const { sandbox, open } = await share(t);
+      const [one, other] = [open({ ...store, ...changes }), open({ ...store, ...changes })];
+      await livesThrough(sandbox, one, other);
+      const all = await primaries();
+      await outlives(sandbox, one, other, all[0], all);
+      const left = await primaries();
+      assert.ok(left.length === all.length && !left.includes(all[0]));
+    });
+  }
 });
+
+/** TLS between all of them, and what a store's configuration needs for it. */
+function secured(t) {
+  const authority = makeAuthority();
+  t.after(authority.remove);
+  const { ca, cert, key } = authority;
+  return { transport: overTls(t, authority), changes: { tls: { ca, cert, key } } };
+}
 
 /** A primary is killed while sessions live on it and calls run: nothing is granted twice, nothing is held for ever. */
 async function outlives(sandbox, one, other, lost, primaries) {

@@ -29,6 +29,7 @@ use crate::rotation::Rotation;
 use crate::secret::Secret;
 use crate::sessions::guard::{Guard, Hold};
 use crate::sessions::guests::{Guests, Known};
+use crate::sessions::shared::Warn;
 use crate::sessions::{Key, session_key};
 use crate::shared;
 use crate::signature::TokenVerifier;
@@ -92,12 +93,12 @@ impl Authenticator {
     pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Result<Self, Error> {
         let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
         let tell: Tell = Arc::new(tell);
-        let (sessions, shared) = {
+        let warn: Warn = {
             let tell = Arc::clone(&tell);
-            let warn = Box::new(move |text| tell(News::Store(text)));
-            shared::open(store, &credentials.client_secret, max_sessions, warn)
+            Arc::new(move |text| tell(News::Store(text)))
         };
-        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id));
+        let (sessions, shared) = shared::open(store, &credentials.client_secret, max_sessions, Arc::clone(&warn));
+        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id, warn));
         let sender = sender(&traffic, gate);
         let origins = upkeep::origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));

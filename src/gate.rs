@@ -1,5 +1,6 @@
 //! The gate that processes share: the script that Redis runs, what goes into it and what comes out.
 
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -9,7 +10,8 @@ use url::Url;
 
 use crate::net::fleet::{Fleet, LaneRuling, PATIENCE, Report, Ruling};
 use crate::net::lane::LANES;
-use crate::redis::{Command, Redis, Vault, script};
+use crate::redis::{Command, Failed, Redis, Vault, script};
+use crate::sessions::shared::Warn;
 use crate::sessions::{Key, Keys};
 
 /// Runs on Redis with one key, by its own clock.
@@ -27,26 +29,48 @@ script!(
 pub(crate) struct SharedGate {
     redis: Redis,
     key: String,
+    alarm: Arc<Alarm>,
+}
+
+/// Where the server refuses the script, for want of a permission as a rule, each process goes on by itself: nobody would notice.
+struct Alarm {
+    warn: Warn,
+    once: Once,
 }
 
 impl SharedGate {
-    pub(crate) fn new(vault: &Vault, keys: &Keys, api: &Url, client_id: &str) -> Self {
+    pub(crate) fn new(vault: &Vault, keys: &Keys, api: &Url, client_id: &str, warn: Warn) -> Self {
         let Key(id) = keys.of(&format!("{} {client_id}", api.origin().ascii_serialization()));
-        Self { redis: vault.redis().clone(), key: vault.name("gate", id) }
+        let alarm = Arc::new(Alarm { warn, once: Once::new() });
+        Self { redis: vault.redis().clone(), key: vault.name("gate", id), alarm }
+    }
+}
+
+impl Alarm {
+    fn heed(&self, Failed { error, refused }: &Failed) {
+        if *refused {
+            self.once
+                .call_once(|| (self.warn)(format!("{error}. The rate limit is not shared as long as that lasts.")));
+        }
     }
 }
 
 impl Fleet for SharedGate {
     fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
-        let (redis, key) = (self.redis.clone(), self.key.clone());
+        let (redis, key, alarm) = (self.redis.clone(), self.key.clone(), Arc::clone(&self.alarm));
         async move {
             let arguments = arguments(&report);
             let command = |_| {
                 let command = Command::script(&GATE).key(&key);
                 arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
             };
-            let answer: Vec<i64> = redis.hint(Instant::now() + PATIENCE, command).await.ok()?;
-            ruling(&answer)
+            match redis.hint::<Vec<i64>>(Instant::now() + PATIENCE, command).await {
+                Ok(answer) => ruling(&answer),
+                Err(failed) => {
+                    alarm.heed(&failed);
+                    None
+                }
+            }
         }
         .boxed()
     }
@@ -136,7 +160,8 @@ mod tests {
         let (redis, material) = (Redis::new(settings), KeyMaterial(&secret));
         let vault = Vault::new(redis.clone(), &material);
         let api = Url::parse("https://api.example.com").unwrap();
-        let gate = SharedGate::new(&vault, &Keys::under(&material.derive("names")), &api, "client");
+        let unwarned = Arc::new(|text: String| panic!("{text}"));
+        let gate = SharedGate::new(&vault, &Keys::under(&material.derive("names")), &api, "client", unwarned);
         assert!(gate.exchange(Report::default()).await.is_none());
         assert_eq!(redis.failures(), 0);
         assert!(vault.read("test:t").await.is_err());

@@ -59,14 +59,15 @@ fn keys(material: &KeyMaterial<'_>) -> Keys {
 }
 
 impl Shared {
-    /// Nothing is sent before the first use. All processes with the same secret agree on keys and values.
+    /// Connects at once where there is a runtime: the first call need not wait for that. All processes with the same secret agree on keys and values.
     pub(crate) fn new(settings: Settings, client_secret: &Secret) -> Self {
-        let material = KeyMaterial(client_secret);
-        Self { vault: Vault::new(Redis::new(settings), &material), keys: keys(&material) }
+        let (material, redis) = (KeyMaterial(client_secret), Redis::new(settings));
+        redis.start();
+        Self { vault: Vault::new(redis, &material), keys: keys(&material) }
     }
 
     /// The gate of all processes that log in to this API as this client.
-    pub(crate) fn gate(&self, api: &Url, client_id: &str) -> Arc<dyn Fleet> {
-        Arc::new(SharedGate::new(&self.vault, &self.keys, api, client_id))
+    pub(crate) fn gate(&self, api: &Url, client_id: &str, warn: Warn) -> Arc<dyn Fleet> {
+        Arc::new(SharedGate::new(&self.vault, &self.keys, api, client_id, warn))
     }
 }

@@ -24,15 +24,6 @@ export async function setupOutbox(t, { double, path = outboxFile(t), ...outbox }
   return { double: server, path, config, open };
 }
 
-/** The warnings of this process from now on. */
-export function warningsOf(t) {
-  const warnings = [];
-  const note = (warning) => warnings.push(warning);
-  process.on('warning', note);
-  t.after(() => process.off('warning', note));
-  return warnings;
-}
-
 /** What the webhook was sent: `{ guestId, id }` for each request. */
 export function deliveries(double) {
   return double.of('webhook').map(({ json, headers }) => ({ guestId: json.guestId, id: headers['webhook-id'] }));

@@ -78,3 +78,12 @@ export async function until(isSo, what, limitMs = 20_000) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** The warnings of this process from now on. */
+export function warningsOf(t) {
+  const warnings = [];
+  const note = (warning) => warnings.push(warning);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  return warnings;
+}

@@ -17,7 +17,7 @@ use super::{store, thrown};
 use crate::analytics::News;
 use crate::audit::{Facts, Subject};
 use crate::authenticator::{Authenticator, Outcome};
-use crate::config::Config;
+use crate::config::{Config, Store};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::json::quote;
@@ -43,8 +43,9 @@ impl NativeAuthenticator {
             config.store = Some(store::custom(&bridge, source, local.unwrap_or(false)));
         }
         let environment = config.environment.clone();
-        // What waits on disk is on its way from here on.
-        let _runtime = config.reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);
+        // What waits on disk is on its way from here on, and so is the connection to Redis.
+        let begins = config.reports.outbox.is_some() || matches!(config.store, Some(Store::Redis(_)));
+        let _runtime = begins.then(runtime).transpose()?.map(Handle::enter);
         let core = Authenticator::new(config, tell(&bridge)).map_err(|error| thrown(&error))?;
         Ok(Self { core, environment, bridge })
     }

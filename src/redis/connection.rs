@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use redis::{FromRedisValue, Value, from_redis_value};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -53,14 +54,27 @@ struct Inner {
     looks_again: AtomicBool,
 }
 
+/// A command that failed.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// The server has understood it and will not do it; all else passes by itself.
+    pub(crate) refused: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, refused: false }
+    }
+}
+
 #[derive(Clone)]
 enum State {
     /// Nobody has wanted it yet.
     Idle,
-    /// An attempt runs or waits for its time.
+    /// An attempt runs or waits for its time. The first one has no cause before it has failed.
     Down {
         since: Instant,
-        cause: String,
+        cause: Option<String>,
     },
     Up {
         link: Link,
@@ -86,9 +100,16 @@ impl Redis {
         &self.0.settings
     }
 
-    /// Whether commands have a connection, or none was needed so far.
+    /// Whether commands have a connection, or nothing speaks against one so far.
     pub(crate) fn is_available(&self) -> bool {
-        matches!(*self.0.state.borrow(), State::Idle | State::Up { .. })
+        matches!(*self.0.state.borrow(), State::Idle | State::Up { .. } | State::Down { cause: None, .. })
+    }
+
+    /// Starts connecting before anybody waits for it, where there is a runtime to do so.
+    pub(crate) fn start(&self) {
+        if Handle::try_current().is_ok() {
+            self.0.start();
+        }
     }
 
     /// Commands that failed for good; hints are not among them.
@@ -112,7 +133,7 @@ impl Redis {
         if outcome.is_err() {
             self.0.failures.fetch_add(1, Ordering::Relaxed);
         }
-        outcome
+        outcome.map_err(|failed| failed.error)
     }
 
     /// The same for what can be done without: no step fails when it does not come, so that is no failure of the store.
@@ -120,9 +141,9 @@ impl Redis {
         &self,
         until: Instant,
         build: impl Fn(u32) -> Command + Send,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Failed> {
         let value = self.0.send(until, build).await?;
-        from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense"))
+        from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense").into())
     }
 
     /// Ends the connection; commands fail from now on.
@@ -132,7 +153,7 @@ impl Redis {
 }
 
 impl Inner {
-    async fn send(self: &Arc<Self>, until: Instant, build: impl Fn(u32) -> Command + Send) -> Result<Value, Error> {
+    async fn send(self: &Arc<Self>, until: Instant, build: impl Fn(u32) -> Command + Send) -> Result<Value, Failed> {
         let mut in_full = false;
         let mut attempt = 0;
         loop {
@@ -160,7 +181,9 @@ impl Inner {
                     in_full = true;
                     continue;
                 }
-                Remedy::SendScript | Remedy::Fail => return Err(self.unavailable(&cause)),
+                Remedy::SendScript | Remedy::Fail => {
+                    return Err(Failed { error: self.unavailable(&cause), refused: true });
+                }
                 Remedy::Reconnect => self.discard(number, &cause),
                 Remedy::Wait => sleep(REPEAT_AFTER).await,
                 Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &cause),
@@ -168,7 +191,7 @@ impl Inner {
                 Remedy::TimedOut => {}
             }
             if Instant::now() >= until {
-                return Err(self.unavailable(&cause));
+                return Err(self.unavailable(&cause).into());
             }
             attempt += 1;
         }
@@ -197,7 +220,7 @@ impl Inner {
     /// Why there is no connection.
     fn complaint(&self) -> String {
         match &*self.state.borrow() {
-            State::Down { cause, .. } => cause.clone(),
+            State::Down { cause: Some(cause), .. } => cause.clone(),
             _ => NOT_YET.to_owned(),
         }
     }
@@ -207,7 +230,7 @@ impl Inner {
         let starts = self.state.send_if_modified(|state| {
             let is_idle = matches!(state, State::Idle);
             if is_idle {
-                *state = State::Down { since: Instant::now(), cause: NOT_YET.to_owned() };
+                *state = State::Down { since: Instant::now(), cause: None };
             }
             is_idle
         });
@@ -221,7 +244,7 @@ impl Inner {
         let gives_up = self.state.send_if_modified(|state| {
             let is_current = matches!(state, State::Up { number, .. } if *number == broken);
             if is_current {
-                *state = State::Down { since: Instant::now(), cause: cause.to_owned() };
+                *state = State::Down { since: Instant::now(), cause: Some(cause.to_owned()) };
             }
             is_current
         });
@@ -285,7 +308,7 @@ async fn connect(connection: Weak<Inner>, number: u64) {
         };
         inner.state.send_if_modified(|state| {
             if let State::Down { cause, .. } = state {
-                *cause = failure;
+                *cause = Some(failure);
             }
             // Nobody needs to wake up for it: the time at which they give up has not changed.
             false

@@ -19,7 +19,7 @@ pub mod settings;
 mod vault;
 
 pub(crate) use command::{Command, Script, script};
-pub(crate) use connection::Redis;
+pub(crate) use connection::{Failed, Redis};
 pub(crate) use seal::KeyMaterial;
 pub use settings::Settings;
 pub(crate) use vault::{HELD_FOR, RENEW_EVERY, STEP_LIMIT, Stored, Vault, contend, random, step};

@@ -84,7 +84,7 @@ pub struct StoreMetrics {
 }
 
 /// Tells the owner of an instance that the store is away, or back.
-pub(crate) type Warn = Box<dyn Fn(String) + Send + Sync>;
+pub(crate) type Warn = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The sessions of an instance in a shared store.
 pub(crate) struct SharedSessions {

@@ -95,7 +95,7 @@ fn set(local: Option<Sessions>) -> (Arc<Fake>, Arc<SharedSessions>, Arc<Mutex<Ve
     let fake = Arc::new(Fake { mood: Mutex::new(Mood::Well), held: Mutex::default(), extended: AtomicUsize::new(0) });
     let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
     let heard = Arc::clone(&warnings);
-    let warn = Box::new(move |text| lock(&heard).push(text));
+    let warn = Arc::new(move |text| lock(&heard).push(text));
     let sessions = SharedSessions::new(Keys::random(), Arc::clone(&fake) as Arc<dyn Store>, local, warn);
     (fake, Arc::new(sessions), warnings)
 }

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { until } from '../setup.mjs';
 import { CLI, folderFor, freePort, ServerProcess } from './processes.mjs';
-import { PASSWORD, Server, startServer } from './server.mjs';
+import { PASSWORD, PLAIN, Server, startServerOver } from './server.mjs';
 
 const runs = promisify(execFile);
 
@@ -20,16 +20,17 @@ const NODES = 6;
 const NAME = 'guests';
 
 /** A primary, two replicas, and three sentinels: `{ servers, primary(), store }`. */
-export async function startSentinels(t) {
-  const first = await startServer(t);
+export async function startSentinels(t, transport = PLAIN) {
+  const first = await startServerOver(t, transport);
   const servers = [first];
-  for (let i = 0; i < REPLICAS; i++) servers.push(await startServer(t, `replicaof 127.0.0.1 ${first.port}`));
+  for (let i = 0; i < REPLICAS; i++)
+    servers.push(await startServerOver(t, transport, `replicaof 127.0.0.1 ${first.port}`));
   await until(
     async () => (await first.ask('INFO', 'replication')).match(/state=online/g)?.length === REPLICAS,
     'in sync',
   );
   const sentinels = [];
-  for (let i = 0; i < SENTINELS; i++) sentinels.push(await startSentinel(t, first.port));
+  for (let i = 0; i < SENTINELS; i++) sentinels.push(await startSentinel(t, transport, first.port));
   const knowsAll = async (sentinel) => {
     const told = (await sentinel.ask('SENTINEL', 'MASTER', NAME)).split('\n');
     const value = (field) => Number(told[told.indexOf(field) + 1]);
@@ -44,10 +45,10 @@ export async function startSentinels(t) {
   return { servers, primary, store: { url, sentinel: { name: NAME, password: PASSWORD } } };
 }
 
-async function startSentinel(t, primary) {
+async function startSentinel(t, transport, primary) {
   const port = await freePort();
   const lines = [
-    `port ${port}`,
+    ...transport.lines(port),
     `requirepass ${PASSWORD}`,
     `sentinel sentinel-pass ${PASSWORD}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} ${QUORUM}`,
@@ -55,16 +56,16 @@ async function startSentinel(t, primary) {
     `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${NAME} ${DOWN_AFTER_MS * 10}`,
   ];
-  return new Server(new ServerProcess(t, folderFor(t), lines, '--sentinel'), port, []).isUp();
+  return new Server(new ServerProcess(t, folderFor(t), lines, '--sentinel'), port, transport).isUp();
 }
 
 /** Three primaries with a replica each: `{ servers, primaries(), store }`. */
-export async function startCluster(t) {
+export async function startCluster(t, transport = PLAIN) {
   const lines = ['cluster-enabled yes', `cluster-node-timeout ${DOWN_AFTER_MS}`, 'cluster-replica-validity-factor 0'];
   const servers = [];
-  for (let i = 0; i < NODES; i++) servers.push(await startServer(t, ...lines));
+  for (let i = 0; i < NODES; i++) servers.push(await startServerOver(t, transport, ...lines));
   const addresses = servers.map((server) => `127.0.0.1:${server.port}`);
-  const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'];
+  const args = [...transport.cliArgs, '--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'];
   await runs(CLI, args, { env: { ...process.env, REDISCLI_AUTH: PASSWORD } });
   const isSound = async (server) => {
     const told = await server.ask('CLUSTER', 'INFO');

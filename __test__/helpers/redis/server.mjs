@@ -19,11 +19,11 @@ const ASK_LIMIT_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export class Server {
-  constructor(process, port, cliArgs) {
+  constructor(process, port, { scheme, cliArgs }) {
     this.process = process;
     this.port = port;
     this.cliArgs = cliArgs;
-    this.url = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`;
+    this.url = `${scheme}://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`;
   }
 
   /** What the command line client prints for a command. */
@@ -75,16 +75,11 @@ export class Server {
   }
 }
 
-/** A server with a password. `lines` are added to its configuration. */
-export async function startServer(t, ...lines) {
-  const port = await freePort();
-  const own = [`port ${port}`, `requirepass ${PASSWORD}`, `masterauth ${PASSWORD}`, ...IN_MEMORY, ...lines];
-  return new Server(new ServerProcess(t, folderFor(t), own), port, []).isUp();
-}
+/** Servers that speak TCP as it is. */
+export const PLAIN = { scheme: 'redis', cliArgs: [], lines: (port) => [`port ${port}`] };
 
-/** A server that speaks TLS alone, with those who have a certificate of this authority. */
-export async function startTlsServer(t, authority) {
-  const port = await freePort();
+/** Servers that speak TLS alone, among themselves too, with those who have a certificate of this authority. */
+export function overTls(t, authority) {
   const folder = folderFor(t);
   const file = (name, text) => {
     writeFileSync(join(folder, name), text);
@@ -95,19 +90,28 @@ export async function startTlsServer(t, authority) {
     key: file('server.key', authority.key),
     cacert: file('ca.pem', authority.ca),
   };
-  const tls = [
-    'port 0',
-    `tls-port ${port}`,
-    `tls-cert-file ${paths.cert}`,
-    `tls-key-file ${paths.key}`,
-    `tls-ca-cert-file ${paths.cacert}`,
-    'tls-auth-clients yes',
-  ];
-  const process = new ServerProcess(t, folder, [`requirepass ${PASSWORD}`, ...IN_MEMORY, ...tls]);
-  const server = new Server(process, port, [
-    '--tls',
-    ...Object.entries(paths).flatMap(([name, path]) => [`--${name}`, path]),
-  ]);
-  server.url = server.url.replace('redis:', 'rediss:');
-  return server.isUp();
+  return {
+    scheme: 'rediss',
+    cliArgs: ['--tls', ...Object.entries(paths).flatMap(([name, path]) => [`--${name}`, path])],
+    lines: (port) => [
+      'port 0',
+      `tls-port ${port}`,
+      `tls-cert-file ${paths.cert}`,
+      `tls-key-file ${paths.key}`,
+      `tls-ca-cert-file ${paths.cacert}`,
+      'tls-auth-clients yes',
+      'tls-replication yes',
+      'tls-cluster yes',
+    ],
+  };
+}
+
+/** A server with a password. `lines` are added to its configuration. */
+export const startServer = (t, ...lines) => startServerOver(t, PLAIN, ...lines);
+
+/** A server that is reached in this way. */
+export async function startServerOver(t, transport, ...lines) {
+  const port = await freePort();
+  const own = [...transport.lines(port), `requirepass ${PASSWORD}`, `masterauth ${PASSWORD}`, ...IN_MEMORY, ...lines];
+  return new Server(new ServerProcess(t, folderFor(t), own), port, transport).isUp();
 }

@@ -3,18 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MapStore, never, only, pair, released } from '../map-store.mjs';
-import { failure, guest, pkg, setup, until } from '../setup.mjs';
+import { failure, guest, pkg, setup, until, warningsOf } from '../setup.mjs';
 
 const { DuplicateSessionError, GuestAuthenticator, GuestCreationError, StoreUnavailableError } = pkg;
-
-/** Warnings of this package while a test runs. */
-function warnings(t) {
-  const seen = [];
-  const listener = (warning) => warning.code === 'SESSION_STORE' && seen.push(warning.message);
-  process.on('warning', listener);
-  t.after(() => process.off('warning', listener));
-  return seen;
-}
 
 describe('a store that misbehaves', () => {
   const reason = new Error('the table is gone');
@@ -129,7 +120,7 @@ describe('a store that misbehaves', () => {
   }
 
   test("onUnavailable 'local': memory stands in until it is back", async (t) => {
-    const seen = warnings(t);
+    const warnings = warningsOf(t);
     const store = Object.assign(new MapStore(), { onUnavailable: 'local' });
     const { auth } = await setup(t, { sessionStore: store });
     const payload = guest();
@@ -140,9 +131,10 @@ describe('a store that misbehaves', () => {
     store.fault = undefined;
     await failure(auth.authenticateGuest(payload), DuplicateSessionError);
     await auth.authenticateGuest(guest());
-    await until(() => seen.length === 2, 'both are told');
-    assert.match(seen[0], /^sessionStore\.reserve failed\. Sessions are kept in the memory/);
-    assert.match(seen[1], /back/);
+    await until(() => warnings.length === 2, 'both are told');
+    assert.ok(warnings.every(({ code }) => code === 'SESSION_STORE'));
+    assert.match(warnings[0].message, /^sessionStore\.reserve failed\. Sessions are kept in the memory/);
+    assert.match(warnings[1].message, /back/);
     assert.equal(store.live.length, 1);
   });
 });
