@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deliveries, setupOutbox } from './helpers/outbox.mjs';
-import { guest, startDouble } from './helpers/setup.mjs';
+import { failure, guest, pkg, startDouble } from './helpers/setup.mjs';
 
 /** Several transactions of the outbox: while one of them is synced, other events wait for the next. */
 const CALLS = 64;
@@ -42,10 +42,10 @@ function countOthers(calls, events) {
 }
 
 describe('while events are being written', () => {
-  test('an aborted call leaves its event or none, and neither session nor key', async (t) => {
+  test('an aborted call leaves its event or none, and neither session, key nor a place in the file', async (t) => {
     let written = 0;
     for (let i = 0; i < ROUNDS && written === 0; i++) {
-      const { double, open } = await setupOutbox(t);
+      const { double, open } = await setupOutbox(t, { maxEvents: CALLS });
       const auth = open();
       const calls = await round(auth, (all) => {
         for (const { controller } of all) controller.abort();
@@ -58,8 +58,14 @@ describe('while events are being written', () => {
       const { liveSessions, analytics } = auth.metrics();
       assert.deepEqual([analytics.pending, analytics.delivered], [0, events.length]);
       assert.equal(liveSessions, CALLS - aborted.length);
-      await Promise.all(aborted.map(({ payload }) => auth.authenticateGuest(payload)));
-      await auth.close();
+
+      // There is room for as many events as before, and for no more.
+      double.hold('webhook');
+      const others = Array.from({ length: CALLS - aborted.length }, () => guest());
+      const again = [...aborted.map(({ payload }) => payload), ...others];
+      await Promise.all(again.map((payload) => auth.authenticateGuest(payload)));
+      await failure(auth.authenticateGuest(guest()), pkg.StoreUnavailableError);
+      await auth.close({ timeoutMs: 0 });
     }
     assert.ok(written > 0, 'no call was aborted while its event was written');
   });
