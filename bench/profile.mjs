@@ -19,8 +19,8 @@ const ROWS = {
     /^_?(mi_|_mi_|malloc|calloc|realloc|free|cfree|_int_|unlink_chunk|posix_memalign|mem(move|cpy|set|cmp)|__mem)/.test(
       name,
     ),
-  'HTTP: hyper, reqwest, headers, URLs': (_, name) =>
-    /\b(hyper\w*|reqwest|h2|http\w*|tower\w*|httparse|url|idna|percent_encoding|bytes|rustls\w*)::/.test(name),
+  'HTTP: hyper, headers, URLs': (_, name) =>
+    /\b(hyper\w*|h2|http\w*|tower\w*|httparse|url|idna|percent_encoding|bytes|rustls\w*)::/.test(name),
   'tasks and timers: tokio, futures': (_, name) => /\b(tokio\w*|futures\w*|mio|parking_lot\w*)::/.test(name),
   'JSON in the core: serde': (_, name) => /\b(serde\w*|ryu|itoa)::/.test(name),
   'signatures and keys: SHA-256': (_, name) => /\b(sha2|hmac|digest|subtle)\b/.test(name),
