@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { makeAuthority } from './helpers/certificates.mjs';
 import { startCluster, startSentinels } from './helpers/redis/groups.mjs';
 import { needsRedis } from './helpers/redis/processes.mjs';
-import { overTls, startServer, startServerOver } from './helpers/redis/server.mjs';
+import { overTls, PLAIN, startServer, startServerOver } from './helpers/redis/server.mjs';
 import { creationRuns, isDuplicate, isRefused, livesThrough, recovers, share } from './helpers/redis/shared.mjs';
 import { guest, until, warningsOf } from './helpers/setup.mjs';
 
@@ -68,17 +68,14 @@ describe('sessions on Redis', needsRedis, () => {
     await isRefused(open({ url, tls: { cert, key } }));
   });
 
-  for (const [manner, isSecure] of [
-    ['', false],
-    [' with TLS', true],
+  for (const [manner, transportFor] of [
+    ['', () => PLAIN],
+    [' with TLS', secured],
   ]) {
-    const transportOf = (t) => (isSecure ? secured(t) : { changes: {} });
-
     test(`live through under sentinels${manner}, and a killed primary`, async (t) => {
-      const { transport, changes } = transportOf(t);
-      const { primary, store } = await startSentinels(t, transport);
+      const { primary, store } = await startSentinels(t, transportFor(t));
       const { sandbox, open } = await share(t);
-      const [one, other] = [open({ ...store, ...changes }), open({ ...store, ...changes })];
+      const [one, other] = [open(store), open(store)];
       await livesThrough(sandbox, one, other);
       const lost = await primary();
       await outlives(sandbox, one, other, lost, [lost]);
@@ -86,10 +83,9 @@ describe('sessions on Redis', needsRedis, () => {
     });
 
     test(`live through on a cluster${manner}, and a killed primary`, async (t) => {
-      const { transport, changes } = transportOf(t);
-      const { primaries, store } = await startCluster(t, transport);
+      const { primaries, store } = await startCluster(t, transportFor(t));
       const { sandbox, open } = await share(t);
-      const [one, other] = [open({ ...store, ...changes }), open({ ...store, ...changes })];
+      const [one, other] = [open(store), open(store)];
       await livesThrough(sandbox, one, other);
       const all = await primaries();
       await outlives(sandbox, one, other, all[0], all);
@@ -99,12 +95,10 @@ describe('sessions on Redis', needsRedis, () => {
   }
 });
 
-/** TLS between all of them, and what a store's configuration needs for it. */
 function secured(t) {
   const authority = makeAuthority();
   t.after(authority.remove);
-  const { ca, cert, key } = authority;
-  return { transport: overTls(t, authority), changes: { tls: { ca, cert, key } } };
+  return overTls(t, authority);
 }
 
 /** A primary is killed while sessions live on it and calls run: nothing is granted twice, nothing is held for ever. */

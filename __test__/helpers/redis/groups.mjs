@@ -42,7 +42,7 @@ export async function startSentinels(t, transport = PLAIN) {
     return servers.find((server) => server.port === Number(port));
   };
   const url = sentinels.map((sentinel) => sentinel.url);
-  return { servers, primary, store: { url, sentinel: { name: NAME, password: PASSWORD } } };
+  return { servers, primary, store: { url, sentinel: { name: NAME, password: PASSWORD }, ...transport.store } };
 }
 
 async function startSentinel(t, transport, primary) {
@@ -78,5 +78,6 @@ export async function startCluster(t, transport = PLAIN) {
     const roles = await Promise.all(servers.map((server) => server.ask('ROLE').catch(() => 'gone')));
     return servers.filter((_, i) => roles[i].startsWith('master'));
   };
-  return { servers, primaries, store: { url: servers.slice(0, 3).map((server) => server.url), cluster: true } };
+  const url = servers.slice(0, 3).map((server) => server.url);
+  return { servers, primaries, store: { url, cluster: true, ...transport.store } };
 }

@@ -76,9 +76,12 @@ export class Server {
 }
 
 /** Servers that speak TCP as it is. */
-export const PLAIN = { scheme: 'redis', cliArgs: [], lines: (port) => [`port ${port}`] };
+export const PLAIN = { scheme: 'redis', store: {}, cliArgs: [], lines: (port) => [`port ${port}`] };
 
-/** Servers that speak TLS alone, among themselves too, with those who have a certificate of this authority. */
+/**
+ * Servers that speak TLS alone, among themselves too, with those who have a certificate of this authority. `store` is what
+ * the configuration of a store says of it.
+ */
 export function overTls(t, authority) {
   const folder = folderFor(t);
   const file = (name, text) => {
@@ -92,6 +95,7 @@ export function overTls(t, authority) {
   };
   return {
     scheme: 'rediss',
+    store: { tls: { ca: authority.ca, cert: authority.cert, key: authority.key } },
     cliArgs: ['--tls', ...Object.entries(paths).flatMap(([name, path]) => [`--${name}`, path])],
     lines: (port) => [
       'port 0',
