@@ -78,8 +78,8 @@ export interface HttpOptions {
    */
   proxy?: string | undefined;
   /**
-   * Certificates that are trusted besides the system's roots: PEM text, one certificate or several, or an array of such
-   * texts. Default: the file that `NODE_EXTRA_CA_CERTS` names.
+   * Certificates that are trusted besides the system's roots and those of the file that `NODE_EXTRA_CA_CERTS` names: PEM
+   * text, one certificate or several, or an array of such texts. Default: none.
    */
   ca?: string | readonly string[] | undefined;
   /** Allows plain `http:` to hosts other than loopback. Default `false`: refused with `GuestConfigError`. */
@@ -218,7 +218,7 @@ export interface OAuthConfig extends HttpOptions, RetryOptions {
   clientId: string;
   /** Its secret. Never part of a message, of `util.inspect` output or of a log line. */
   clientSecret: string;
-  /** Origin for token requests, `https://host[:port]`. Default: from `environment`. */
+  /** Where token requests go, `https://host[:port][/prefix]`. Default: from `environment`. */
   loginUrl?: string | undefined;
   /** Paths, see {@link PathOptions}. */
   paths?: PathOptions | undefined;
@@ -248,7 +248,7 @@ export interface AuthenticatorConfig extends OAuthConfig {
    * What it throws or rejects with harms no call; it is reported once through `process.emitWarning`.
    */
   auditLogCallback?: AuditLogCallback | undefined;
-  /** Origin of the API, `https://host[:port]`; prefixes go into `paths`. Default: from `environment`. */
+  /** Where the API is, `https://host[:port][/prefix]`. Default: from `environment`. */
   apiUrl?: string | undefined;
   /**
    * Key of the HMAC-SHA-256 that signs guest tokens. Default `${environment}-guest-signing-key`, which is public
@@ -259,7 +259,7 @@ export interface AuthenticatorConfig extends OAuthConfig {
   maxConcurrency?: number | undefined;
   /**
    * Live sessions that the memory store holds. When all are alive a call fails with `SessionCapacityError`.
-   * Rule: a whole number from 1. Default 1000000.
+   * Rule: a whole number from 1 to 1000000000. Default 1000000.
    */
   maxSessions?: number | undefined;
   /**
