@@ -222,7 +222,7 @@ export interface SandboxHandle extends AsyncDisposable {
 
   /** A configuration for this sandbox. */
   config<T extends Partial<AuthenticatorConfig> = Record<never, never>>(
-    overrides?: T,
+    overrides?: T & Partial<AuthenticatorConfig>,
   ): AuthenticatorConfig & { crmBaseUrl: string; analyticsWebhookUrl: string } & T;
 
   /** Adds faults; their numbers. The oldest fault that fits a request hits it. */
