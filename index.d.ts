@@ -131,6 +131,7 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
   /**
    * Ends a session, so that its key can be used again. An unknown key is not an error.
    * @param sessionKey from {@link GuestAuthenticator.getSessionKey}
+   * @throws ClosedError; with a shared `sessionStore`, StoreUnavailableError
    */
   invalidateSession(sessionKey: string, options?: CallOptions): Promise<void>;
 
