@@ -89,6 +89,8 @@ describe('the tarball', () => {
     const needed = [
       'package.json',
       'README.md',
+      // The README and the types point to it.
+      'docs/durability.md',
       'LICENSE-MIT',
       'LICENSE-APACHE',
       'index.js',
@@ -109,7 +111,7 @@ describe('the tarball', () => {
 
   test('holds nothing else', () => {
     const allowed =
-      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE-(MIT|APACHE)|index\.(js|mjs|d\.ts|d\.mts)|(lib|native)\/.+)$/;
+      /^(package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE-(MIT|APACHE)|index\.(js|mjs|d\.ts|d\.mts)|(docs|lib|native)\/.+)$/;
     assert.deepEqual(
       files.filter((path) => !allowed.test(path)),
       [],
