@@ -51,7 +51,7 @@ async function outlives(t, { store, primaries }) {
   const paused = one.authenticateGuest(guest());
   await until(() => one.metrics().throttled === 1, 'the 429 has come');
   await until(async () => (await lost.ask('HGET', (await lost.keys('gate'))[0], 'reopens')) !== '', 'it is told');
-  await lost.ask('WAIT', '1', '5000');
+  await lost.isCopied();
   await lost.kill();
 
   // The other one finds its way without a call that would ask about the pause.

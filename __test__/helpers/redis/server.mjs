@@ -56,6 +56,17 @@ export class Server {
     return this;
   }
 
+  /** Waits until a replica has all that was written here. `WAIT` would only ask for what its own connection has written. */
+  async isCopied() {
+    const offset = /^slave\d+:.*\boffset=(\d+)/gm;
+    const isCopied = async () => {
+      const told = await this.ask('INFO', 'replication');
+      const written = Number(told.match(/master_repl_offset:(\d+)/)[1]);
+      return [...told.matchAll(offset)].some(([, copied]) => Number(copied) >= written);
+    };
+    await until(isCopied, `a replica has all of the server on port ${this.port}`);
+  }
+
   kill() {
     return this.process.kill();
   }
