@@ -201,13 +201,16 @@ describe('authenticateGuest, aborted during', () => {
     double.always('create', throttled);
     const controllers = [1, 2, 3].map(() => new AbortController());
     const payload = guest();
-    const calls = controllers.map(({ signal }, i) =>
-      auth.authenticateGuest(i === 0 ? payload : guest(), { signal }).catch((reason) => reason),
-    );
+    const begin = (own, { signal }) => auth.authenticateGuest(own, { signal }).catch((reason) => reason);
+    // The others come later: theirs could be on its way already when the gate closes.
+    const calls = [begin(payload, controllers[0])];
     await until(() => auth.metrics().throttled > 0, 'the gate is closed');
+    calls.push(...controllers.slice(1).map((controller) => begin(guest(), controller)));
+    await until(() => auth.metrics().liveSessions === 3, 'all of them hold their keys');
     for (const [i, controller] of controllers.entries()) controller.abort(i);
     assert.deepEqual(await Promise.all(calls), [0, 1, 2]);
     const sent = double.of('create').length;
+    assert.equal(sent, 1);
     const { liveSessions, inFlight, queued } = auth.metrics();
     assert.deepEqual([liveSessions, inFlight, queued], [0, 0, 0]);
     // The key is free: a second call gets to the gate as well, and is no duplicate.
