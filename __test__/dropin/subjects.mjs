@@ -1,16 +1,14 @@
 // The two that are compared: the tutorial's service, as the fixture has it, and the package, built alike.
 
 import { execFileSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { startSandbox } from 'genesys-guest-auth/testing';
 import { pkg, root } from '../helpers/setup.mjs';
-
-export const { startSandbox } = createRequire(import.meta.url)('../../lib/testing/index.js');
 
 execFileSync(process.execPath, ['node_modules/.bin/tsc', '-p', '__test__/fixtures/tutorial'], { cwd: root });
 const fixture = fileURLToPath(new URL('../fixtures/tutorial/dist/index.js', import.meta.url));
 export const tutorial = await import(fixture);
-export { pkg };
+export { pkg, startSandbox };
 
 /** First wait after a 429, of both, so that no test waits for seconds. */
 const BASE_DELAY_MS = 20;

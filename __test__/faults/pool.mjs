@@ -1,8 +1,6 @@
 // A few sandboxes for many cells: each cell has one of them to itself, as it was at the start.
 
-import { createRequire } from 'node:module';
-
-const { startSandbox } = createRequire(import.meta.url)('../../lib/testing');
+import { startSandbox } from 'genesys-guest-auth/testing';
 
 export class Pool {
   #idle = [];

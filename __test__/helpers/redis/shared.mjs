@@ -1,7 +1,7 @@
 // Instances that share a store, and what is said of them in more than one suite.
 
 import assert from 'node:assert/strict';
-import { startSandbox } from '../../../lib/testing/index.js';
+import { startSandbox } from 'genesys-guest-auth/testing';
 import { failure, guest, pkg, until } from '../setup.mjs';
 
 /** Two guard steps, one before the guest and one after him, and three seconds for a busy machine. */
