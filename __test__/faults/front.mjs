@@ -7,10 +7,11 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
-import { makeCertificate } from './certificates.mjs';
+import { makeAuthority } from '../helpers/certificates.mjs';
 
-const trusted = makeCertificate('fault suite authority');
-const stranger = makeCertificate('stranger authority');
+const trusted = makeAuthority();
+const stranger = makeAuthority(undefined, 'Stranger');
+for (const authority of [trusted, stranger]) authority.remove();
 
 /** What a client must trust to get through. */
 export const { ca } = trusted;

@@ -9,14 +9,14 @@ import { Double } from './double.mjs';
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** `{ folder, ca, caFile, cert, key }`: an authority, and a certificate of it for these names. */
-export function makeAuthority(names = 'IP:127.0.0.1,DNS:localhost') {
+/** `{ ca, caFile, cert, key, remove }`: an authority of this name, and a certificate of it for these hosts. */
+export function makeAuthority(hosts = 'IP:127.0.0.1,DNS:localhost', name = 'Test authority') {
   const folder = mkdtempSync(join(tmpdir(), 'guest-ca-'));
   const file = (name) => join(folder, name);
   const openssl = (...args) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  openssl('req', '-x509', ...KEY, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=Test authority');
+  openssl('req', '-x509', ...KEY, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', `/CN=${name}`);
   openssl('req', ...KEY, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=Test server');
-  writeFileSync(file('server.ext'), `subjectAltName=${names}\nbasicConstraints=CA:FALSE\n`);
+  writeFileSync(file('server.ext'), `subjectAltName=${hosts}\nbasicConstraints=CA:FALSE\n`);
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'server.ext'];
   openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', '-days', '2', ...signed);
   const read = (name) => readFileSync(file(name), 'utf8');
