@@ -1,11 +1,12 @@
 //! The CRM: `GET /crm/profiles?email=`.
 
+use std::collections::HashMap;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::request::Request;
-use crate::state::State;
 
 const TIERS: [&str; 4] = ["bronze", "silver", "gold", "platinum"];
 /// 2024-01-01, the first day on which somebody was last seen.
@@ -13,13 +14,16 @@ const FIRST_SEEN_MS: i64 = 1_704_067_200_000;
 /// Seconds of a year: last interactions lie within one.
 const YEAR_S: u64 = 31_536_000;
 
+/// Profiles that a test has set, by e-mail in lower case; null means that there is none.
+pub(crate) type Profiles = HashMap<String, Value>;
+
 /// The profile of an e-mail: the same for the same address, without any setup.
-pub(crate) fn profile(state: &State, request: &Request) -> Answer {
+pub(crate) fn profile(profiles: &Profiles, request: &Request) -> Answer {
     let Some(email) = request.query("email").filter(|email| !email.is_empty()) else {
         return Answer::bad_field("parameters.missing", "email", "The parameter email is missing", request.correlation);
     };
     let email = email.to_lowercase();
-    let found = match state.profiles.get(&email) {
+    let found = match profiles.get(&email) {
         Some(Value::Null) => None,
         Some(profile) => Some(profile.to_string()),
         None if email.starts_with("nocrm") => None,

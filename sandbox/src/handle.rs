@@ -139,23 +139,23 @@ impl Sandbox {
     /// The guests that live now, oldest first.
     #[must_use]
     pub fn guests(&self) -> Vec<GuestInfo> {
-        self.shared.lock().guests.list(crate::clock::now(), usize::MAX)
+        self.shared.lock().genesys.guests.list(crate::clock::now(), usize::MAX)
     }
 
     /// Ends one guest, or all.
     pub fn end_guests(&self, guest_id: Option<&str>) {
-        self.shared.lock().guests.end(guest_id);
+        self.shared.lock().genesys.guests.end(guest_id);
     }
 
     /// The access tokens issued, oldest first.
     #[must_use]
     pub fn tokens(&self) -> Vec<TokenInfo> {
-        self.shared.lock().tokens.list(crate::clock::now(), usize::MAX)
+        self.shared.lock().genesys.tokens.list(crate::clock::now(), usize::MAX)
     }
 
     /// Ends one access token, or all: the next call with it meets a 401.
     pub fn revoke_tokens(&self, token: Option<&str>) {
-        self.shared.lock().tokens.revoke(token);
+        self.shared.lock().genesys.tokens.revoke(token);
     }
 
     /// The analytics events that arrived, oldest first.

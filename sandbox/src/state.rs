@@ -1,24 +1,22 @@
 //! Everything that the sandbox knows, behind one lock, and what it decides about one request.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use serde_json::Value;
-use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::genesys::{self, Guests, Tokens};
+use crate::clock;
+use crate::crm::{self, Profiles};
+use crate::genesys::Genesys;
 use crate::options::Options;
 use crate::record::{Gauges, Log, Tally};
 use crate::request::Request;
 use crate::route::Route;
 use crate::rules::{Fault, Faults, Hangup, Latency, Limits};
-use crate::settings::{Settings, Signer};
+use crate::settings::Settings;
 use crate::webhook::Events;
-use crate::{clock, crm, webhook};
 
 /// What the connections and the handle share.
 pub(crate) struct Shared {
@@ -47,12 +45,8 @@ pub(crate) struct State {
     origin: String,
     started: Instant,
     pub(crate) settings: Settings,
-    pub(crate) signer: Signer,
-    pub(crate) deployment: Uuid,
-    pub(crate) tokens: Tokens,
-    pub(crate) guests: Guests,
-    /// CRM profiles that a test has set, by e-mail in lower case; null means that there is none.
-    pub(crate) profiles: HashMap<String, Value>,
+    pub(crate) genesys: Genesys,
+    pub(crate) profiles: Profiles,
     pub(crate) events: Events,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
@@ -77,12 +71,9 @@ impl State {
         options.latency.iter().for_each(|(route, ms)| latency.set(*route, *ms));
         Self {
             started: clock::now(),
-            signer: settings.signer(&origin),
+            genesys: Genesys::new(settings.signer(&origin)),
             settings,
-            deployment: Uuid::new_v4(),
-            tokens: Tokens::default(),
-            guests: Guests::default(),
-            profiles: HashMap::new(),
+            profiles: Profiles::default(),
             events: Events::default(),
             faults: Faults::new(options.seed),
             limits,
@@ -102,7 +93,7 @@ impl State {
 
     /// Puts new settings in force.
     pub(crate) fn apply(&mut self, settings: Settings) {
-        self.signer = settings.signer(&self.origin);
+        self.genesys.signer = settings.signer(&self.origin);
         self.settings = settings;
     }
 
@@ -159,7 +150,7 @@ impl State {
             return Answer::plain_error(route, StatusCode::PAYLOAD_TOO_LARGE, correlation);
         }
         if route.needs_bearer()
-            && let Some(refusal) = genesys::refuse_stranger(self, request)
+            && let Some(refusal) = self.genesys.refuse_stranger(request)
         {
             return refusal;
         }
@@ -167,9 +158,12 @@ impl State {
         let mut answer = match &verdict {
             Some(verdict) if !verdict.granted => verdict.refusal(request),
             _ => match route {
-                Route::Crm => crm::profile(self, request),
-                Route::Webhook => webhook::receive(self, request),
-                _ => genesys::answer(self, request),
+                Route::Crm => crm::profile(&self.profiles, request),
+                Route::Webhook => {
+                    let t_ms = self.elapsed_ms(request.arrived);
+                    self.events.receive(request, t_ms, &self.log)
+                }
+                _ => self.genesys.answer(&self.settings, request),
             },
         };
         if let Some(verdict) = verdict {

@@ -8,9 +8,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::answer::Answer;
-use crate::record::Headers;
+use crate::record::{Headers, Log};
 use crate::request::Request;
-use crate::state::State;
 
 /// One analytics event, as it arrived.
 #[derive(Clone, Debug)]
@@ -46,26 +45,28 @@ pub(crate) struct Events {
     pub(crate) received: u64,
 }
 
-/// Takes an event.
-pub(crate) fn receive(state: &mut State, request: &Request) -> Answer {
-    let correlation = request.correlation;
-    if !request.has_type("application/json") {
-        let (status, message) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json");
-        return Answer::error(status, "unsupported.media.type", message, correlation);
+impl Events {
+    /// Takes an event that arrived `t_ms` milliseconds after the start.
+    pub(crate) fn receive(&mut self, request: &Request, t_ms: f64, log: &Log) -> Answer {
+        let correlation = request.correlation;
+        if !request.has_type("application/json") {
+            let (status, message) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json");
+            return Answer::error(status, "unsupported.media.type", message, correlation);
+        }
+        let text = std::str::from_utf8(&request.body).ok();
+        let Some(text) = text.filter(|text| serde_json::from_str::<&RawValue>(text).is_ok()) else {
+            return Answer::error(StatusCode::BAD_REQUEST, "bad.request", "The event is not valid JSON", correlation);
+        };
+        self.received += 1;
+        if self.kept.len() >= log.capacity() {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(WebhookEvent {
+            id: request.headers.get("webhook-id").and_then(|id| id.to_str().ok()).map(String::from),
+            t_ms,
+            headers: if log.enabled { Headers::of(&request.headers) } else { Headers::default() },
+            body: text.into(),
+        });
+        Answer::empty(StatusCode::NO_CONTENT)
     }
-    let text = std::str::from_utf8(&request.body).ok().filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    let Some(text) = text else {
-        return Answer::error(StatusCode::BAD_REQUEST, "bad.request", "The event is not valid JSON", correlation);
-    };
-    state.events.received += 1;
-    if state.events.kept.len() >= state.log.capacity() {
-        state.events.kept.pop_front();
-    }
-    state.events.kept.push_back(WebhookEvent {
-        id: request.headers.get("webhook-id").and_then(|id| id.to_str().ok()).map(String::from),
-        t_ms: state.elapsed_ms(request.arrived),
-        headers: if state.log.enabled { Headers::of(&request.headers) } else { Headers::default() },
-        body: text.into(),
-    });
-    Answer::empty(StatusCode::NO_CONTENT)
 }

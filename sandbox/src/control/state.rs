@@ -115,11 +115,11 @@ impl Call<'_> {
         let skipped = events.kept.len().saturating_sub(limit);
         // Not by way of `Value`, which refuses what the guests' attributes may hold: half a surrogate pair.
         Ok(written(&Known {
-            guests: state.guests.list(now, limit),
-            live_guests: state.guests.count(now),
-            guests_created: state.guests.created(),
-            tokens: state.tokens.list(now, limit),
-            tokens_issued: state.tokens.issued(),
+            guests: state.genesys.guests.list(now, limit),
+            live_guests: state.genesys.guests.count(now),
+            guests_created: state.genesys.guests.created(),
+            tokens: state.genesys.tokens.list(now, limit),
+            tokens_issued: state.genesys.tokens.issued(),
             webhook_events: events.kept.iter().skip(skipped).collect::<Vec<_>>(),
             webhook_received: events.received,
             profiles: &state.profiles,
@@ -134,8 +134,8 @@ impl Call<'_> {
             let settings = state.settings.patched(patch).map_err(|error| bad(&error))?;
             state.apply(settings);
         }
-        let revoked = apply(change.revoke_tokens, |which| state.tokens.revoke(which));
-        let ended = apply(change.end_guests, |which| state.guests.end(which));
+        let revoked = apply(change.revoke_tokens, |which| state.genesys.tokens.revoke(which));
+        let ended = apply(change.end_guests, |which| state.genesys.guests.end(which));
         state.profiles.extend(change.profiles.into_iter().map(|(email, profile)| (email.to_lowercase(), profile)));
         Ok(written(&json!({ "tokensRevoked": revoked, "guestsEnded": ended })))
     }

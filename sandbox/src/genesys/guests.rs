@@ -11,15 +11,22 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::guest_store::{Guest, NewGuest, Refreshed};
+use super::guest_store::{Guest, Guests, NewGuest, Refreshed};
 use crate::answer::Answer;
 use crate::clock;
 use crate::request::Request;
-use crate::settings::Signer;
-use crate::state::State;
+use crate::settings::{Settings, Signer};
 
 /// `{"alg":"HS256","typ":"guest"}`: a token looks like a JWT, so its body has a dot of its own.
 const TOKEN_HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6Imd1ZXN0In0";
+
+/// What answers about guests are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Issuer<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) signer: &'a Signer,
+    pub(crate) deployment: Uuid,
+}
 
 /// What a new guest is made of. Values stay text: they are answered as they came.
 #[derive(Deserialize)]
@@ -51,11 +58,11 @@ struct AttributesBody<'a> {
 }
 
 /// `POST /api/v2/engagements/guests`
-pub(crate) fn create(state: &mut State, request: &Request) -> Answer {
-    try_create(state, request).unwrap_or_else(|refusal| *refusal)
+pub(crate) fn create(guests: &mut Guests, issuer: Issuer<'_>, request: &Request) -> Answer {
+    try_create(guests, issuer, request).unwrap_or_else(|refusal| *refusal)
 }
 
-fn try_create(state: &mut State, request: &Request) -> Result<Answer, Box<Answer>> {
+fn try_create(guests: &mut Guests, issuer: Issuer<'_>, request: &Request) -> Result<Answer, Box<Answer>> {
     let body: CreateBody<'_> = read(request)?;
     let email_json = needed(body.email, "email", request)?;
     let consent = needed(body.consent, "consent", request)?;
@@ -76,12 +83,12 @@ fn try_create(state: &mut State, request: &Request) -> Result<Answer, Box<Answer
         return Err(Box::new(Answer::error(StatusCode::FORBIDDEN, "not.authorized", message, correlation)));
     }
 
-    let settings = &state.settings;
+    let settings = issuer.settings;
     let life = Duration::try_from_secs_f64(settings.expires_in).unwrap_or_default();
     let wall_ms = clock::wall_ms();
     let (attributes, now) = (body.attributes, request.arrived);
     let new = NewGuest { email: &email, channel: &channel, attributes, now, wall_ms, life };
-    let Some(guest) = state.guests.create(&new, settings.conflicts) else {
+    let Some(guest) = guests.create(&new, settings.conflicts) else {
         let message = "A guest session already exists for this email and channel";
         return Err(Box::new(Answer::error(StatusCode::CONFLICT, "request.conflict", message, correlation)));
     };
@@ -90,7 +97,7 @@ fn try_create(state: &mut State, request: &Request) -> Result<Answer, Box<Answer
     out.push_str("{\"guestId\":\"");
     push_uuid(&mut out, guest.id);
     out.push_str("\",\"token\":\"");
-    push_token(&mut out, guest, &state.signer, wall_ms);
+    push_token(&mut out, guest, issuer.signer, wall_ms);
     out.push('"');
     if let Some(expiry) = settings.reported_expires_in.text(settings.expires_in) {
         let _ = write!(out, ",\"expiresIn\":{expiry}");
@@ -107,7 +114,7 @@ fn try_create(state: &mut State, request: &Request) -> Result<Answer, Box<Answer
         let _ = write!(out, ",\"name\":{}", name.get());
     }
     out.push_str(",\"deployment\":{\"id\":\"");
-    push_uuid(&mut out, state.deployment);
+    push_uuid(&mut out, issuer.deployment);
     out.push_str(
         "\",\"features\":[\"typing\",{\"deep\":true}]},\"routing\":null,\"selfUri\":\"/api/v2/engagements/guests/",
     );
@@ -119,17 +126,17 @@ fn try_create(state: &mut State, request: &Request) -> Result<Answer, Box<Answer
 }
 
 /// `POST /api/v2/engagements/guests/refresh`
-pub(crate) fn refresh(state: &mut State, request: &Request) -> Answer {
-    try_refresh(state, request).unwrap_or_else(|refusal| *refusal)
+pub(crate) fn refresh(guests: &mut Guests, issuer: Issuer<'_>, request: &Request) -> Answer {
+    try_refresh(guests, issuer, request).unwrap_or_else(|refusal| *refusal)
 }
 
-fn try_refresh(state: &mut State, request: &Request) -> Result<Answer, Box<Answer>> {
+fn try_refresh(guests: &mut Guests, issuer: Issuer<'_>, request: &Request) -> Result<Answer, Box<Answer>> {
     let body: RefreshBody<'_> = read(request)?;
     let token = text(needed(body.refresh_token, "refreshToken", request)?);
     let token = token.ok_or_else(|| invalid("refreshToken", "must be a string", request))?;
-    let settings = &state.settings;
+    let settings = issuer.settings;
     let life = Duration::try_from_secs_f64(settings.expires_in).unwrap_or_default();
-    let guest = match state.guests.refresh(&token, request.arrived, life) {
+    let guest = match guests.refresh(&token, request.arrived, life) {
         Refreshed::Fresh(guest) => guest,
         Refreshed::Used => {
             let message = "The refresh token has already been used";
@@ -143,7 +150,7 @@ fn try_refresh(state: &mut State, request: &Request) -> Result<Answer, Box<Answe
         Refreshed::Unknown => return Err(not_found("The refresh token is not known", request)),
     };
     let mut out = String::from("{\"token\":\"");
-    push_token(&mut out, guest, &state.signer, clock::wall_ms());
+    push_token(&mut out, guest, issuer.signer, clock::wall_ms());
     out.push('"');
     if let Some(expiry) = settings.reported_expires_in.text(settings.expires_in) {
         let _ = write!(out, ",\"expiresIn\":{expiry}");
@@ -153,17 +160,17 @@ fn try_refresh(state: &mut State, request: &Request) -> Result<Answer, Box<Answe
 }
 
 /// `PUT /api/v2/engagements/guests/{guestId}`
-pub(crate) fn attributes(state: &mut State, request: &Request) -> Answer {
-    try_attributes(state, request).unwrap_or_else(|refusal| *refusal)
+pub(crate) fn attributes(guests: &mut Guests, request: &Request) -> Answer {
+    try_attributes(guests, request).unwrap_or_else(|refusal| *refusal)
 }
 
-fn try_attributes(state: &mut State, request: &Request) -> Result<Answer, Box<Answer>> {
+fn try_attributes(guests: &mut Guests, request: &Request) -> Result<Answer, Box<Answer>> {
     let body: AttributesBody<'_> = read(request)?;
     let attributes = needed(body.attributes, "attributes", request)?;
     if !attributes.get().starts_with('{') {
         return Err(invalid("attributes", "must be an object", request));
     }
-    let version = state.guests.update(&request.part, attributes.to_owned(), request.arrived);
+    let version = guests.update(&request.part, attributes.to_owned(), request.arrived);
     let version = version.ok_or_else(|| not_found("The guest was not found or has expired", request))?;
     let id = serde_json::to_string(&request.part).unwrap_or_default();
     let modified = clock::iso(clock::wall_ms());

@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 
+use super::tokens::Tokens;
 use crate::answer::Answer;
 use crate::request::{Request, form};
-use crate::state::State;
+use crate::settings::Settings;
 
 /// What a token request says, whichever way it says it.
 #[derive(Default)]
@@ -23,8 +24,8 @@ struct Credentials<'a> {
 }
 
 /// Issues an access token.
-pub(crate) fn token(state: &mut State, request: &Request) -> Answer {
-    match grant(state, request) {
+pub(crate) fn token(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Answer {
+    match grant(tokens, settings, request) {
         Ok(answer) => answer,
         Err((status, error, description)) => Answer::login_error(status, error, &description),
     }
@@ -32,7 +33,7 @@ pub(crate) fn token(state: &mut State, request: &Request) -> Answer {
 
 type Refusal = (StatusCode, &'static str, Cow<'static, str>);
 
-fn grant(state: &mut State, request: &Request) -> Result<Answer, Refusal> {
+fn grant(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Result<Answer, Refusal> {
     if !request.has_type("application/x-www-form-urlencoded") {
         let wanted = "the content type must be application/x-www-form-urlencoded";
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", wanted.into()));
@@ -51,7 +52,6 @@ fn grant(state: &mut State, request: &Request) -> Result<Answer, Refusal> {
             return Err((StatusCode::BAD_REQUEST, "unsupported_grant_type", description.into()));
         }
     }
-    let settings = &state.settings;
     if settings.client_id.as_deref().is_some_and(|known| known != client) {
         return Err((StatusCode::UNAUTHORIZED, "invalid_client", "client not found".into()));
     }
@@ -61,7 +61,7 @@ fn grant(state: &mut State, request: &Request) -> Result<Answer, Refusal> {
     let life = settings.token_lifetime;
     let lifetime = settings.reported_token_lifetime.text(life);
     let life = Duration::try_from_secs_f64(life).unwrap_or_default();
-    let token = state.tokens.issue(&client, &scope, request.arrived, life);
+    let token = tokens.issue(&client, &scope, request.arrived, life);
     let expiry = lifetime.map(|text| format!(",\"expires_in\":{text}")).unwrap_or_default();
     let body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"bearer\"{expiry}}}");
     let mut answer = Answer::json(StatusCode::OK, body);
