@@ -10,8 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GuestAuthenticator } from 'genesys-guest-auth';
 import { startSandbox } from 'genesys-guest-auth/testing';
-import { authenticateAll } from '../../examples/demo/authenticate.mjs';
 import { compare } from '../../examples/demo/compare.mjs';
+import { authenticateAll } from '../../examples/demo/guests.mjs';
 import { percentile, progress } from '../../examples/demo/report.mjs';
 
 const { binary } = createRequire(import.meta.url)('../../lib/testing/binary.js');

@@ -1,10 +1,42 @@
-// What the demonstration prints.
+// What the demonstration writes: the audit file, the progress, the summary.
 
-import { relative } from 'node:path';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { deliveries } from './compare.mjs';
 
 const MOST_REFUSALS_SHOWN = 100;
 const LONGEST_REASON = 160;
 const REWRITE_EVERY_MS = 50;
+
+/** A new audit file: in `.tmp` below the current folder, or with the system's temporary files where that is read-only. */
+export function openAuditFile() {
+  try {
+    return auditFileIn(resolve('.tmp'));
+  } catch {
+    return auditFileIn(mkdtempSync(join(tmpdir(), 'guest-demo-')));
+  }
+}
+
+function auditFileIn(folder) {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'demo-audit.jsonl');
+  // Records hold personal data, even masked: for the owner alone.
+  const file = openSync(path, 'w', 0o600);
+  return {
+    path,
+    /** To be given as `auditLogCallback`. */
+    write: (record) => writeSync(file, `${JSON.stringify(record)}\n`),
+    /** Closes the file and gives back what is in it. */
+    close() {
+      closeSync(file);
+      return readFileSync(path, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+    },
+  };
+}
 
 /** A single line that is written over, on a terminal; nothing elsewhere. */
 export function progress(total, out = process.stdout) {
@@ -24,8 +56,9 @@ export function progress(total, out = process.stdout) {
   };
 }
 
-/** The summary as text. */
-export function summary({ file, outcomes, auditPath, records, counted, delivered }) {
+/** The summary of what was seen, as text. */
+export function summary({ outcomes, records, requests, state }, { file, auditPath }) {
+  const count = (route) => requests.filter((request) => request.route === route).length;
   const authenticated = outcomes.filter(({ result }) => result);
   const refused = outcomes.filter(({ error }) => error);
   const times = authenticated.map(({ ms }) => ms).sort((a, b) => a - b);
@@ -36,9 +69,18 @@ export function summary({ file, outcomes, auditPath, records, counted, delivered
     ...refusals(refused),
     row('latency p50 / p99', times.length > 0 ? `${ms(percentile(times, 50))} / ${ms(percentile(times, 99))}` : 'none'),
     row('audit records', `${records.length} in ${shortPath(auditPath)}`),
-    row('webhook deliveries', `${delivered} of ${authenticated.length} confirmed by the sandbox`),
-    row('requests', counted),
+    row('webhook deliveries', `${deliveries(state.webhookEvents)} of ${authenticated.length} confirmed by the sandbox`),
+    row(
+      'requests',
+      `${count('token')} token, ${count('create')} guests, ${count('crm')} CRM, ${count('attributes')} attributes`,
+    ),
   ].join('\n');
+}
+
+/** Whether the sandbox saw the same, and each difference in a line of its own. */
+export function verdict(differences) {
+  if (differences.length === 0) return '\nThe sandbox saw what is reported here.';
+  return `\nThe sandbox saw something else:\n${differences.map((text) => `  ${text}`).join('\n')}`;
 }
 
 function row(name, value) {
