@@ -23,7 +23,7 @@ step('rustdoc', 'cargo', ['doc', '--workspace', '--no-deps', '--document-private
   RUSTDOCFLAGS: '-D warnings',
 });
 // Packages of their own, which are built when they are run: their lock files must follow the package's dependencies.
-for (const manifest of ['bench/floor/Cargo.toml', 'bench/scale/Cargo.toml']) {
+for (const manifest of ['bench/floor/Cargo.toml', 'bench/experiments/scale/Cargo.toml']) {
   step(manifest, 'cargo', ['fmt', '--manifest-path', manifest, ...(fix ? [] : ['--check'])]);
   step(`${manifest}, lock file`, 'cargo', ['tree', '--locked', '--quiet', '--depth', '0', '--manifest-path', manifest]);
 }

@@ -1,4 +1,4 @@
-//! Doors for `benches/` and `bench/scale`: parts that are measured alone. Nobody else should come in here.
+//! Doors for `benches/` and `bench/experiments/scale`: parts that are measured alone. Nobody else should come in here.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-// The counts behind `bench/rate-limit.mjs`; times are the benchmark's business.
+// The counts behind `bench/experiments/rate-limit.mjs`; times are the benchmark's business.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

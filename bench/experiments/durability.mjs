@@ -1,7 +1,7 @@
 // What an outbox on disk costs: no webhook, events in memory and events on disk, in alternating rounds; then how long an
 // instance takes to start with many events in its file. Prints Markdown tables.
 //
-//   node bench/durability.mjs [--rounds 5] [--waiting 100000] [--folder FOLDER]
+//   node bench/experiments/durability.mjs [--rounds 5] [--waiting 100000] [--folder FOLDER]
 
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { closedLoop, nextGuest } from './lib/load.mjs';
-import { run, startServer } from './lib/processes.mjs';
-import { rounds } from './lib/rounds.mjs';
-import { percentile } from './lib/stats.mjs';
+import { closedLoop, nextGuest } from '../lib/load.mjs';
+import { run, startServer } from '../lib/processes.mjs';
+import { rounds } from '../lib/rounds.mjs';
+import { percentile } from '../lib/stats.mjs';
 
-const { GuestAuthenticator } = createRequire(import.meta.url)('../index.js');
+const { GuestAuthenticator } = createRequire(import.meta.url)('../../index.js');
 
 const IN_FLIGHT = 64;
 const WARM_MS = 1500;

@@ -1,4 +1,4 @@
-// What a session costs Redis: `node bench/redis-footprint.mjs [sessions]`. Needs redis-server.
+// What a session costs Redis: `node bench/experiments/redis-footprint.mjs [sessions]`. Needs redis-server.
 //
 // Authenticates so many guests against the sandbox through a Redis of its own, and asks that for its memory, its commands
 // and its traffic, for each session or call. Guests without a CRM profile; the sandbox's answers are about 700 bytes.
@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
-const { GuestAuthenticator } = require('../index.js');
-const { startSandbox } = require('../lib/testing/index.js');
+const { GuestAuthenticator } = require('../../index.js');
+const { startSandbox } = require('../../lib/testing/index.js');
 
 const sessions = Number(process.argv[2] ?? 20_000);
 const IN_FLIGHT = 64;

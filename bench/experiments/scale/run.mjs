@@ -7,9 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bars } from '../lib/chart.mjs';
-import { root } from '../lib/processes.mjs';
-import { spreads } from '../lib/stats.mjs';
+import { bars } from '../../lib/chart.mjs';
+import { root } from '../../lib/processes.mjs';
+import { spreads } from '../../lib/stats.mjs';
 
 const MINUTES = 60;
 const SEEDS = [1, 2, 3];
@@ -39,7 +39,7 @@ if (minutes === MINUTES) {
 }
 
 function simulate(...args) {
-  const manifest = join(root, 'bench', 'scale', 'Cargo.toml');
+  const manifest = join(root, 'bench', 'experiments', 'scale', 'Cargo.toml');
   return execFileSync('cargo', ['run', '--locked', '--quiet', '--manifest-path', manifest, '--', ...args.map(String)], {
     encoding: 'utf8',
     env: { ...process.env, CARGO_TARGET_DIR: join(root, 'target', 'scale') },

@@ -1,13 +1,15 @@
-// What crossing between JavaScript and the core costs, without a network: `node bench/boundary.mjs`.
+// What crossing between JavaScript and the core costs, without a network: `node bench/experiments/boundary.mjs`.
 //
 // Only calls that never leave the process. Each row is one operation on the main thread.
 
 import { createRequire } from 'node:module';
 import { Bench } from 'tinybench';
-import { GuestRequestSchema as zodSchema } from '../__test__/fixtures/tutorial/dist/validation.js';
-import { nextGuest } from './lib/load.mjs';
+import { GuestRequestSchema as zodSchema } from '../../__test__/fixtures/tutorial/dist/validation.js';
+import { nextGuest } from '../lib/load.mjs';
 
-const { DuplicateSessionGuard, GuestAuthenticator, GuestRequestSchema } = createRequire(import.meta.url)('../index.js');
+const { DuplicateSessionGuard, GuestAuthenticator, GuestRequestSchema } = createRequire(import.meta.url)(
+  '../../index.js',
+);
 
 const swallow = () => {};
 const authenticator = new GuestAuthenticator({

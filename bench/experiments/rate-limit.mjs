@@ -1,18 +1,18 @@
 // What a rate limit costs: many calls at once against a server that takes 100 creations a second, side by side with the
 // tutorial's retry loop, and what pacing costs where there is no limit. Prints a Markdown table.
 //
-//   node bench/rate-limit.mjs [--rounds 3]
+//   node bench/experiments/rate-limit.mjs [--rounds 3]
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { nextGuest } from './lib/load.mjs';
-import { root, startServer } from './lib/processes.mjs';
-import { spread } from './lib/stats.mjs';
+import { nextGuest } from '../lib/load.mjs';
+import { root, startServer } from '../lib/processes.mjs';
+import { spread } from '../lib/stats.mjs';
 
-const { GuestAuthenticator } = createRequire(import.meta.url)('../index.js');
+const { GuestAuthenticator } = createRequire(import.meta.url)('../../index.js');
 
 /** Creations a second, and as many at once. */
 const LIMIT = { route: 'create', rate: 100, burst: 100, retryAfter: 1 };

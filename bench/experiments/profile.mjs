@@ -1,4 +1,4 @@
-// Where the microseconds of an authentication go: `node bench/profile.mjs`. Linux, with `perf`.
+// Where the microseconds of an authentication go: `node bench/experiments/profile.mjs`. Linux, with `perf`.
 //
 // Builds the addon once more, with symbols, into a target folder of its own, samples a client with 64 calls in flight and
 // four requests a guest, and sorts the samples by thread and by what they were in. The rows add up to the whole.
@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root, run, startServer } from './lib/processes.mjs';
+import { root, run, startServer } from '../lib/processes.mjs';
 
 const WARM_MS = 1500;
 const MEASURE_MS = 5000;
