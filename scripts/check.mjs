@@ -28,6 +28,7 @@ for (const manifest of ['bench/floor/Cargo.toml', 'bench/experiments/scale/Cargo
   step(`${manifest}, lock file`, 'cargo', ['tree', '--locked', '--quiet', '--depth', '0', '--manifest-path', manifest]);
 }
 step('biome', bin('biome'), ['check', ...(fix ? ['--write'] : []), '.']);
+step('imports', process.execPath, ['scripts/imports.mjs']);
 
 const sources = execFileSync(
   'git',
