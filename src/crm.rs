@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::json::{Members, spread};
-use crate::net::client::{Call, Exchange};
+use crate::net::exchange::{Call, Exchange};
 use crate::net::redact::COMPONENT;
 use crate::net::retry::Sender;
 
@@ -39,7 +39,7 @@ impl Crm {
         let mut url = self.profiles.clone();
         url.set_query(Some(&format!("email={}", utf8_percent_encode(email, COMPONENT))));
         let until = deadline.min(Instant::now() + self.timeout);
-        let profile = match self.sender.once(Call::Crm, Exchange::new(Method::GET, url), until).await {
+        let profile = match self.sender.once(Call::Crm, until, || Exchange::new(Method::GET, url.clone())).await {
             Ok(answer) => Members::parse(&answer.text()).is_some().then(|| Profile(answer.text().into_owned())),
             Err(_) => None,
         };

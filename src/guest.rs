@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::json::{Members, quote, spread};
-use crate::net::client::Answer;
+use crate::net::exchange::Answer;
 use crate::secret::Secret;
 
 /// How long a session is kept when the answer does not say: the tutorial's figure for a guest token.

@@ -13,7 +13,7 @@ use url::Url;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
 use crate::json::quote;
-use crate::net::client::{Answer, Call, Exchange};
+use crate::net::exchange::{Answer, Call, Exchange};
 use crate::net::fault::{self, Failure, Fault};
 use crate::net::lane::Lane;
 use crate::net::redact::COMPONENT;

@@ -134,8 +134,9 @@ impl Drop for Running {
 mod tests {
     use super::*;
     use crate::error::Code;
-    use crate::net::client::{Http, Settings};
+    use crate::net::client::Http;
     use crate::net::retry::Policy;
+    use crate::net::settings::Settings;
 
     fn lifecycle() -> Arc<Lifecycle> {
         let none = Duration::ZERO;

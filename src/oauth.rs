@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::error::{Code, Error};
 use crate::json::Members;
-use crate::net::client::{Answer, Call, Exchange};
+use crate::net::exchange::{Answer, Call, Exchange};
 use crate::net::fault;
 use crate::net::flight::Flights;
 use crate::net::retry::{Order, Repeat, Sender};

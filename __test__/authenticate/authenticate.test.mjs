@@ -10,7 +10,7 @@ const { ChannelUnavailableError, DuplicateSessionError, GuestAuthError, SessionC
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const EVERYWHERE = ['accept', 'host', 'user-agent'];
+const EVERYWHERE = ['accept', 'accept-encoding', 'host', 'user-agent'];
 const AUTHORISED = [...EVERYWHERE, 'authorization', 'x-genesys-request-id'];
 const WITH_BODY = ['content-length', 'content-type'];
 

@@ -63,7 +63,7 @@ const NOTES = {
 const COLUMNS = {
   call: ['Fault', 'While it stays', 'Gone after one', '`retryable`', 'Again'],
   attributes: ['Fault', 'While it stays', 'Gone after one'],
-  crm: ['Fault', 'Outcome'],
+  crm: ['Fault', 'While it stays', 'Gone after one'],
   webhook: ['Fault', 'While it stays', 'Gone after one'],
 };
 
@@ -78,6 +78,8 @@ function outcome(result) {
   return `${enrichment === 'skipped' ? 'ok' : enrichment} ${requests(result)}`;
 }
 
+const profile = (outcome) => `${outcome.enrichment === 'skipped' ? 'no profile' : 'profile'} ${requests(outcome)}`;
+
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 const rows = {
@@ -88,7 +90,7 @@ const rows = {
     stays.code === undefined ? '' : named(stays.again),
   ],
   attributes: ({ stays, once }) => [outcome(stays), same(stays, once) ? 'the same' : outcome(once)],
-  crm: ({ stays }) => [stays.enrichment === 'skipped' ? `no profile ${requests(stays)}` : `profile ${requests(stays)}`],
+  crm: ({ stays, once }) => [profile(stays), same(stays, once) ? 'the same' : profile(once)],
   webhook: ({ stays, once }) => [outcome(stays), same(stays, once) ? 'the same' : outcome(once)],
 };
 

@@ -172,7 +172,9 @@ const crm = {
   [`${THROTTLES} 429-long 503-seconds ${OUTAGES}`]: noProfile(1),
   [`reset-before ${CUT_AFTER} ${LATE} oversize`]: noProfile(1),
   [SHAPES]: noProfile(1),
-  [`${UNSENT} certificate`]: noProfile(0),
+  'refused handshake certificate': noProfile(0),
+  // Not an attempt: it goes out again at once.
+  'goaway-before': { ...noProfile(0), once: written(1) },
   'object goaway-after': both(written(1)),
 };
 

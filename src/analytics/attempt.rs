@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Signer;
-use crate::net::client::{Call, Exchange, host_of};
+use crate::net::exchange::{Call, Exchange, host_of};
 use crate::net::fault::{Failure, Fault};
 use crate::net::retry::Sender;
 use crate::net::retry_after;
@@ -49,7 +49,7 @@ impl Messenger {
         // Never closed, so there is always a turn to be had.
         let _turn = self.turns.acquire().await;
         let until = Instant::now() + self.webhook.timeout;
-        self.sender.once(Call::Webhook, self.exchange(id, body), until).await.map(drop)
+        self.sender.once(Call::Webhook, until, || self.exchange(id, body)).await.map(drop)
     }
 
     /// For messages.

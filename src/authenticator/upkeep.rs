@@ -15,7 +15,7 @@ use crate::config::Reports;
 use crate::error::{Code, Error};
 use crate::lifecycle::Entry;
 use crate::metrics::Metrics;
-use crate::net::client::{Call, Exchange};
+use crate::net::exchange::{Call, Exchange};
 
 impl Authenticator {
     /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
@@ -28,7 +28,7 @@ impl Authenticator {
         let until = Instant::now() + self.0.api.timeout;
         let opened = self.0.origins.iter().map(|origin| {
             // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
-            self.0.api.sender.once(Call::WarmUp, Exchange::new(Method::HEAD, origin.clone()), until)
+            self.0.api.sender.once(Call::WarmUp, until, || Exchange::new(Method::HEAD, origin.clone()))
         });
         let token = self.0.oauth.access_token();
         let ready = join(join_all(opened), self.0.sessions.ready());

@@ -2,27 +2,34 @@
 
 use std::time::Duration;
 
-use super::client::{Answer, Call, MAX_ANSWER_BYTES};
+use super::exchange::{Answer, Call, MAX_ANSWER_BYTES};
 use super::{redact, retry_after};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
-/// Why an exchange brought no success.
-#[derive(Debug, Clone)]
+/// Why an exchange brought no success. The text goes behind the name of the call.
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Fault {
     /// An answer, but not a 2xx one.
+    #[error("failed: {}", .0.status)]
     Status(Box<Answer>),
     /// The request was never sent. `lasting`: trying again cannot help, as with a bad certificate.
+    #[error("could not reach {host}: {cause}")]
     Unreached { host: String, cause: String, lasting: bool },
     /// The connection broke after the request was, or may have been, sent.
+    #[error("lost its connection to {host}: {cause}")]
     Broken { host: String, cause: String },
     /// No whole answer in time.
+    #[error("got no answer from {host} within {} ms", after.as_millis())]
     TimedOut { host: String, after: Duration },
     /// More than [`MAX_ANSWER_BYTES`].
+    #[error("got an answer over {MAX_ANSWER_BYTES} bytes from {host}")]
     TooLarge { host: String },
     /// The gate is closed for longer than the call may wait; nothing was sent.
+    #[error("was not sent: the server asked all calls to wait for another {} ms", wait.as_millis())]
     Paused { wait: Duration },
     /// No client could be made from the configuration, or no token was to be had.
+    #[error(transparent)]
     Setup(Error),
 }
 
@@ -61,36 +68,26 @@ impl Failure {
     /// carried, which a server may have echoed.
     pub(crate) fn into_error(self, code: Code, known: &[&Secret]) -> Error {
         let Self { call, fault, attempts, retry_after } = self;
-        let label = call.label();
+        let message = format!("{} {fault}", call.label());
         let error = match fault {
             Fault::Status(answer) => {
                 return refused(call, code, &answer, known, attempts).with_retry_after(retry_after);
             }
             Fault::Setup(error) => return error,
-            Fault::Unreached { host, cause, lasting } => {
-                Error::new(Code::Network, format!("{label} could not reach {host}: {cause}"))
-                    .with_retryable(!lasting)
-                    .with_cause(cause)
+            Fault::Unreached { cause, lasting, .. } => {
+                Error::new(Code::Network, message).with_retryable(!lasting).with_cause(cause)
             }
-            Fault::Broken { host, cause } => {
-                Error::new(Code::Network, format!("{label} lost its connection to {host}: {cause}"))
-                    .with_retryable(call != Call::Create)
-                    .with_cause(cause)
+            Fault::Broken { cause, .. } => {
+                Error::new(Code::Network, message).with_retryable(call != Call::Create).with_cause(cause)
             }
-            Fault::TooLarge { host } => {
-                Error::new(Code::Network, format!("{label} got an answer over {MAX_ANSWER_BYTES} bytes from {host}"))
+            Fault::TooLarge { .. } => Error::new(Code::Network, message),
+            // What was never sent can be sent later.
+            Fault::TimedOut { .. } => {
+                Error::new(Code::Timeout, message).with_retryable(call != Call::Create || attempts == 0)
             }
-            Fault::TimedOut { host, after } => {
-                Error::new(Code::Timeout, format!("{label} got no answer from {host} within {} ms", after.as_millis()))
-                    // What was never sent can be sent later.
-                    .with_retryable(call != Call::Create || attempts == 0)
+            Fault::Paused { wait } => {
+                Error::new(Code::RateLimited, message).with_retryable(true).with_retry_after(Some(wait))
             }
-            Fault::Paused { wait } => Error::new(
-                Code::RateLimited,
-                format!("{label} was not sent: the server asked all calls to wait for another {} ms", wait.as_millis()),
-            )
-            .with_retryable(true)
-            .with_retry_after(Some(wait)),
         };
         error.with_attempts(attempts)
     }

@@ -1,8 +1,8 @@
 //! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and pacing.
 //!
-//! - [`client`]: one exchange, with its deadline and size limit
-//! - [`transport`]: the connections that it goes over
-//! - [`route`]: the way to a host, straight or through a proxy
+//! - [`exchange`]: a request and its answer, with its size limit
+//! - [`client`]: sends one within its deadline, over a client for each origin
+//! - [`settings`]: how those make their connections
 //! - [`classify`]: what its failure means
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
@@ -17,6 +17,7 @@ pub(crate) mod budget;
 mod classify;
 pub(crate) mod client;
 mod courier;
+pub(crate) mod exchange;
 pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod flight;
@@ -27,8 +28,7 @@ mod rate;
 pub(crate) mod redact;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
-mod route;
-mod transport;
+pub(crate) mod settings;
 
-pub use client::Settings;
 pub use retry::Policy;
+pub use settings::Settings;

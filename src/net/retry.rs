@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::backoff::{self, TRANSIENT_BASE};
 use super::budget::{Budget, Reason};
-use super::client::{Answer, Call, Exchange, Http};
+use super::client::Http;
+use super::exchange::{Answer, Call, Exchange};
 use super::fault::{Failure, Fault, is_login_throttle};
 use super::fleet::Fleet;
 use super::lane::Lane;
@@ -86,15 +87,20 @@ impl Sender {
     }
 
     /// One exchange without retries or pacing.
-    pub(crate) async fn once(&self, call: Call, exchange: Exchange, until: Instant) -> Result<Answer, Failure> {
+    pub(crate) async fn once(
+        &self,
+        call: Call,
+        until: Instant,
+        build: impl Fn() -> Exchange,
+    ) -> Result<Answer, Failure> {
         let failed = |fault| Failure { call, fault, attempts: 1, retry_after: None };
-        let answer = self.http.send(exchange, until).await.map_err(failed)?;
+        let answer = self.http.send(build, until).await.map_err(failed)?;
         if answer.is_success() { Ok(answer) } else { Err(failed(Fault::Status(answer.into()))) }
     }
 
     /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the request anew for each attempt.
     pub(crate) async fn send(&self, order: Order, build: impl Fn() -> Exchange) -> Result<(Answer, u32), Failure> {
-        self.send_by(order, || self.http.send(build(), order.deadline.min(Instant::now() + order.timeout))).await
+        self.send_by(order, || self.http.send(&build, order.deadline.min(Instant::now() + order.timeout))).await
     }
 
     async fn send_by<F>(&self, order: Order, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>

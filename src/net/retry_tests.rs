@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::net::client::Settings;
+use crate::net::settings::Settings;
 use crate::sync::lock;
 
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script, among others that are faults")]

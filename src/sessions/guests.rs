@@ -108,7 +108,7 @@ impl Guests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::client::Answer;
+    use crate::net::exchange::Answer;
     use crate::sessions::Keys;
 
     fn guest(id: &str) -> Guest {

@@ -77,7 +77,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
-    use crate::net::client::{Answer, Call};
+    use crate::net::exchange::{Answer, Call};
     use crate::net::fault::Fault;
 
     fn status(status: u16, retry_after: Option<&'static str>) -> Failure {

@@ -1,0 +1,175 @@
+//! A request that is ready to be sent, and the answer that was read to its end.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use percent_encoding::percent_decode_str;
+use reqwest::{Request, Response};
+use url::Url;
+
+use super::classify::classify;
+use super::fault::Fault;
+
+/// The largest answer that is read. A guest answer has about 1 KiB; more than this is a mistake or an attack.
+pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Which of the calls an exchange belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    OAuth,
+    Create,
+    Refresh,
+    Attributes,
+    Channel,
+    Crm,
+    Webhook,
+    WarmUp,
+}
+
+impl Call {
+    /// For messages: "… could not reach", "… timed out".
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::OAuth => "OAuth token acquisition",
+            Self::Create => "Guest creation",
+            Self::Refresh => "Guest token refresh",
+            Self::Attributes => "Guest attribute update",
+            Self::Channel => "Channel check",
+            Self::Crm => "CRM profile lookup",
+            Self::Webhook => "Analytics webhook delivery",
+            Self::WarmUp => "Connection warm-up",
+        }
+    }
+}
+
+/// A request, made anew for each attempt.
+pub(crate) struct Exchange(Request);
+
+impl Exchange {
+    pub(crate) fn new(method: Method, mut url: Url) -> Self {
+        // A CRM or a webhook may want them (RFC 7617); a URL on the wire has none (RFC 9110 §4.2.4).
+        let credentials = basic_credentials(&url);
+        if credentials.is_some() {
+            let _ = url.set_username("").and_then(|()| url.set_password(None));
+        }
+        let mut request = Request::new(method, url);
+        if let Some(credentials) = credentials {
+            request.headers_mut().insert(header::AUTHORIZATION, credentials);
+        }
+        Self(request)
+    }
+
+    /// Adds a JSON body.
+    pub(crate) fn json(self, body: impl Into<Bytes>) -> Self {
+        self.body("application/json", body)
+    }
+
+    /// Adds a body of another media type.
+    pub(crate) fn body(mut self, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.0.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        *self.0.body_mut() = Some(body.into().into());
+        self
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
+        self
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        self.0.url()
+    }
+
+    pub(super) fn into_request(self) -> Request {
+        self.0
+    }
+}
+
+fn basic_credentials(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
+    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What came back, read to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// Reads an answer to its end, unless that is too far away.
+    pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
+        let mut body = Received::expect(response.content_length())?;
+        while let Some(piece) = response.chunk().await.map_err(|error| classify(&error))? {
+            body.push(piece)?;
+        }
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Self { status: response.status().as_u16(), headers, body: body.finish() })
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The server's `ININ-Correlation-Id`.
+    pub(crate) fn correlation_id(&self) -> Option<String> {
+        self.headers.get("inin-correlation-id")?.to_str().ok().map(str::to_owned)
+    }
+
+    /// The body as text: what is not UTF-8 becomes U+FFFD and a byte order mark is dropped, as axios reads it.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        let bytes = self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body);
+        String::from_utf8_lossy(bytes)
+    }
+}
+
+/// A body on its way in, with its limit.
+#[derive(Default)]
+struct Received {
+    first: Bytes,
+    rest: Vec<u8>,
+}
+
+impl Received {
+    /// Whether a declared length is small enough.
+    fn expect(length: Option<u64>) -> Result<Self, Fault> {
+        if length.is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
+            return Err(Fault::TooLarge { host: String::new() });
+        }
+        Ok(Self::default())
+    }
+
+    /// Takes the next piece. Nearly every answer comes in one, which then needs no copy.
+    fn push(&mut self, piece: Bytes) -> Result<(), Fault> {
+        if self.first.len() + self.rest.len() + piece.len() > MAX_ANSWER_BYTES {
+            return Err(Fault::TooLarge { host: String::new() });
+        }
+        if self.first.is_empty() && self.rest.is_empty() {
+            self.first = piece;
+        } else {
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+            self.rest.extend_from_slice(&piece);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.into() }
+    }
+}
+
+/// `host:port` for messages: never the path, which may hold an e-mail address, nor credentials.
+pub(crate) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
