@@ -4,6 +4,28 @@ use url::{Host, Url};
 
 use crate::error::Error;
 
+/// A rule that a URL can break, worded to complete the sentence "`field` …".
+#[derive(Debug, thiserror::Error)]
+enum UrlRule {
+    #[error(
+        "must be a name (acme), a Genesys Cloud domain (mypurecloud.ie) or an origin (https://host:port){}",
+        if *.is_region { "; a region such as us_east_1 is given by its domain, mypurecloud.com" } else { "" }
+    )]
+    Environment { is_region: bool },
+    #[error("must be the domain alone (mypurecloud.ie), without login. or api. before it")]
+    DomainAlone,
+    #[error("must be an origin (https://host:port) without path, query or credentials")]
+    Origin,
+    #[error("must be an http(s) URL without query or credentials")]
+    Base,
+    #[error("must be an absolute http(s) URL")]
+    Web,
+    #[error("must not have a fragment")]
+    Fragment,
+    #[error("must use https: plain http is for loopback hosts, or set allowInsecureHttp")]
+    Https,
+}
+
 /// The two origins, and the Genesys Cloud domain where there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -29,23 +51,10 @@ impl Environment {
         }
         let is_host_name = !environment.is_empty() && environment.split('.').all(is_label);
         if !is_host_name {
-            let hint = if environment.contains('_') {
-                "; a region such as us_east_1 is given by its domain, mypurecloud.com"
-            } else {
-                ""
-            };
-            return Err(Error::config(
-                FIELD,
-                format!(
-                    "must be a name (acme), a Genesys Cloud domain (mypurecloud.ie) or an origin (https://host:port){hint}"
-                ),
-            ));
+            return Err(Error::config(FIELD, UrlRule::Environment { is_region: environment.contains('_') }));
         }
         if environment.starts_with("login.") || environment.starts_with("api.") {
-            return Err(Error::config(
-                FIELD,
-                "must be the domain alone (mypurecloud.ie), without login. or api. before it",
-            ));
+            return Err(Error::config(FIELD, UrlRule::DomainAlone));
         }
         let host = |host: String| origin(FIELD, &format!("https://{host}"), false);
         if environment.contains('.') {
@@ -69,33 +78,27 @@ fn is_label(label: &str) -> bool {
 fn origin(field: &str, text: &str, allow_insecure_http: bool) -> Result<Url, Error> {
     let url = web_url(field, text, allow_insecure_http)?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
-    if is_bare {
-        Ok(url)
-    } else {
-        Err(Error::config(field, "must be an origin (https://host:port) without path, query or credentials"))
-    }
+    if is_bare { Ok(url) } else { Err(Error::config(field, UrlRule::Origin)) }
 }
 
 /// An origin, with a path prefix if there is one, as a gateway may want it.
 pub(crate) fn base(field: &str, text: &str, allow_insecure_http: bool) -> Result<Url, Error> {
     let url = web_url(field, text, allow_insecure_http)?;
     let is_bare = url.query().is_none() && url.username().is_empty() && url.password().is_none();
-    if is_bare { Ok(url) } else { Err(Error::config(field, "must be an http(s) URL without query or credentials")) }
+    if is_bare { Ok(url) } else { Err(Error::config(field, UrlRule::Base)) }
 }
 
 /// An http(s) URL; plain http to loopback alone, unless allowed. No message repeats the URL, which may hold credentials.
 pub(crate) fn web_url(field: &str, text: &str, allow_insecure_http: bool) -> Result<Url, Error> {
-    let url = Url::parse(text).map_err(|_| Error::config(field, "must be an absolute http(s) URL"))?;
+    let url = Url::parse(text).map_err(|_| Error::config(field, UrlRule::Web))?;
     if url.fragment().is_some() {
-        return Err(Error::config(field, "must not have a fragment"));
+        return Err(Error::config(field, UrlRule::Fragment));
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if allow_insecure_http || is_loopback(&url) => Ok(url),
-        "http" => {
-            Err(Error::config(field, "must use https: plain http is for loopback hosts, or set allowInsecureHttp"))
-        }
-        _ => Err(Error::config(field, "must be an absolute http(s) URL")),
+        "http" => Err(Error::config(field, UrlRule::Https)),
+        _ => Err(Error::config(field, UrlRule::Web)),
     }
 }
 

@@ -79,8 +79,9 @@ impl Code {
 }
 
 /// An error with everything that JavaScript needs to build its own, as structure.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, thiserror::Error)]
 #[serde(transparent)]
+#[error("{} ({})", .0.message, .0.code.as_str())]
 pub struct Error(Box<Details>);
 
 /// The fields of an [`Error`]; absent ones do not apply.
@@ -236,14 +237,6 @@ impl fmt::Debug for Error {
         self.0.fmt(f)
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.0.message, self.0.code.as_str())
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sandbox::{Limit, Options, Route};
+use sandbox::{Limit, Options, Route, UnknownRoute};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -34,13 +34,28 @@ pub(crate) enum Command {
     Help,
 }
 
+/// What is wrong with the command line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Invalid {
+    #[error("{0} needs a value")]
+    NoValue(String),
+    #[error("there is no option {0}")]
+    UnknownOption(String),
+    #[error("{name} cannot be {text:?}")]
+    Value { name: String, text: String },
+    #[error(transparent)]
+    Route(#[from] UnknownRoute),
+    #[error("{0} needs a rate of at least 0 and a burst of at least 1")]
+    Limit(String),
+}
+
 /// Reads the command line.
-pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Command, Invalid> {
     let mut options = Options::default();
     let mut exit_with_stdin = false;
     let mut rest = arguments.flat_map(split);
     while let Some(name) = rest.next() {
-        let mut value = || rest.next().ok_or_else(|| format!("{name} needs a value"));
+        let mut value = || rest.next().ok_or_else(|| Invalid::NoValue(name.clone()));
         let settings = &mut options.settings;
         match name.as_str() {
             "--port" => options.port = parse(&name, &value()?)?,
@@ -59,7 +74,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Command, S
             "--log-capacity" => options.log_capacity = parse(&name, &value()?)?,
             "--exit-with-stdin" => exit_with_stdin = true,
             "--help" | "-h" => return Ok(Command::Help),
-            _ => return Err(format!("there is no option {name}")),
+            _ => return Err(Invalid::UnknownOption(name)),
         }
     }
     Ok(Command::Run { options: Box::new(options), exit_with_stdin })
@@ -73,29 +88,29 @@ fn split(argument: String) -> Vec<String> {
     }
 }
 
-fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{name} cannot be {text:?}"))
+fn parse<T: FromStr>(name: &str, text: &str) -> Result<T, Invalid> {
+    text.parse().map_err(|_| Invalid::Value { name: name.to_owned(), text: text.to_owned() })
 }
 
 /// `route=rest` or `rest`.
-fn routed(text: &str) -> Result<(Option<Route>, &str), String> {
+fn routed(text: &str) -> Result<(Option<Route>, &str), Invalid> {
     match text.split_once('=') {
         Some((route, rest)) => Ok((Some(route.parse()?), rest)),
         None => Ok((None, text)),
     }
 }
 
-fn limit(name: &str, text: &str) -> Result<Limit, String> {
+fn limit(name: &str, text: &str) -> Result<Limit, Invalid> {
     let (route, figures) = routed(text)?;
     let (rate, burst) = figures.split_once(',').unwrap_or((figures, figures));
     let (rate, burst): (f64, f64) = (parse(name, rate)?, parse(name, burst)?);
     if !(rate >= 0.0 && burst >= 1.0) {
-        return Err(format!("{name} needs a rate of at least 0 and a burst of at least 1"));
+        return Err(Invalid::Limit(name.to_owned()));
     }
     Ok(Limit::new(route.unwrap_or(Route::Create), rate, burst))
 }
 
-fn latency(name: &str, text: &str) -> Result<(Option<Route>, f64), String> {
+fn latency(name: &str, text: &str) -> Result<(Option<Route>, f64), Invalid> {
     let (route, ms) = routed(text)?;
     Ok((route, parse(name, ms)?))
 }
@@ -105,7 +120,7 @@ mod tests {
     use super::*;
 
     fn run(line: &str) -> Result<(Options, bool), String> {
-        match read(line.split_whitespace().map(String::from))? {
+        match read(line.split_whitespace().map(String::from)).map_err(|invalid| invalid.to_string())? {
             Command::Run { options, exit_with_stdin } => Ok((*options, exit_with_stdin)),
             Command::Help => Err("help".into()),
         }

@@ -69,8 +69,8 @@ impl Sandbox {
     ///
     /// When the fault makes no sense: a status of 1000, a header that cannot be sent.
     pub fn fault(&self, fault: Fault) {
-        if let Some(complaint) = fault.complaint() {
-            panic!("{complaint}");
+        if let Err(invalid) = fault.check() {
+            panic!("{invalid}");
         }
         self.shared.lock().faults.add(fault);
     }
@@ -92,8 +92,8 @@ impl Sandbox {
     ///
     /// When the limit makes no sense: a burst below 1.
     pub fn limit(&self, limit: Limit) {
-        if let Some(complaint) = limit.complaint() {
-            panic!("{complaint}");
+        if let Err(invalid) = limit.check() {
+            panic!("{invalid}");
         }
         self.shared.lock().limits.set(limit);
     }

@@ -49,7 +49,7 @@ pub use genesys::{GuestInfo, TokenInfo};
 pub use handle::Sandbox;
 pub use options::Options;
 pub use record::{Connections, Counts, Headers, LogEntry, RouteCounts};
-pub use route::Route;
+pub use route::{Route, UnknownRoute};
 pub use rules::{Fault, FaultInfo, Hangup, Limit, Matcher, RetryAfter};
 pub use settings::{Reported, Settings};
 pub use webhook::WebhookEvent;

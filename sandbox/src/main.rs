@@ -17,8 +17,8 @@ async fn main() -> ExitCode {
             print!("{}", arguments::HELP);
             return ExitCode::SUCCESS;
         }
-        Err(complaint) => {
-            eprintln!("sandbox: {complaint}\n\n{}", arguments::HELP);
+        Err(invalid) => {
+            eprintln!("sandbox: {invalid}\n\n{}", arguments::HELP);
             return ExitCode::from(2);
         }
     };

@@ -122,11 +122,16 @@ impl fmt::Display for Route {
     }
 }
 
+/// The name of no route.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no route is called {0:?}")]
+pub struct UnknownRoute(String);
+
 impl FromStr for Route {
-    type Err = String;
+    type Err = UnknownRoute;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|route| route.name() == name).ok_or_else(|| format!("no route is called {name:?}"))
+        Self::ALL.into_iter().find(|route| route.name() == name).ok_or_else(|| UnknownRoute(name.to_owned()))
     }
 }
 

@@ -108,15 +108,22 @@ impl Default for Settings {
     }
 }
 
+/// What is wrong with settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidSettings {
+    #[error("settings must be an object")]
+    NoObject,
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
 impl Settings {
     /// These settings with the given members of a JSON object put in; an error names what does not fit.
-    pub(crate) fn patched(&self, patch: Value) -> Result<Self, String> {
-        let Value::Object(patch) = patch else { return Err("settings must be an object".into()) };
-        let Ok(Value::Object(mut whole)) = serde_json::to_value(self) else {
-            return Err("settings cannot be written as JSON".into());
-        };
+    pub(crate) fn patched(&self, patch: Value) -> Result<Self, InvalidSettings> {
+        let Value::Object(patch) = patch else { return Err(InvalidSettings::NoObject) };
+        let Value::Object(mut whole) = serde_json::to_value(self)? else { return Err(InvalidSettings::NoObject) };
         whole.extend(patch);
-        serde_json::from_value(Value::Object(whole)).map_err(|error| error.to_string())
+        Ok(serde_json::from_value(Value::Object(whole))?)
     }
 
     /// What signs guest tokens under these settings.
@@ -189,7 +196,7 @@ mod tests {
             patched.patched(serde_json::json!({})).unwrap().reported_token_lifetime,
             Reported::Json("null".into())
         );
-        assert!(settings.patched(serde_json::json!({ "expiresin": 5 })).unwrap_err().contains("expiresin"));
+        assert!(settings.patched(serde_json::json!({ "expiresin": 5 })).unwrap_err().to_string().contains("expiresin"));
         assert!(settings.patched(serde_json::json!({ "answerExtra": "[]" })).is_err());
     }
 

@@ -176,10 +176,7 @@ impl NativeEnricher {
         if api.is_some() != source.is_some() {
             let (given, wanted) =
                 if api.is_some() { ("environment", "getAccessToken") } else { ("getAccessToken", "environment") };
-            return Err(thrown(&Error::config(
-                wanted,
-                format!("is required where {given} is given: both are needed to write attributes"),
-            )));
+            return Err(thrown(&Error::config(wanted, config::Rule::AlsoRequired { given })));
         }
         let (bridge, sender) = (Arc::clone(bridge.shared()), sender(&traffic, None));
         let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);

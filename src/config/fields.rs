@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::rule::Rule;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -16,13 +17,18 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(super) fn new(config: &'a Value) -> Result<Self, Error> {
-        let members = config.as_object().ok_or_else(|| Error::config("configuration", "must be an object"))?;
+        let members = config.as_object().ok_or_else(|| Error::config("configuration", Rule::Object))?;
         Ok(Self { members, prefix: String::new() })
     }
 
     /// The field's name as the caller wrote it, with its path.
     pub(super) fn name(&self, field: &str) -> String {
         format!("{}{field}", self.prefix)
+    }
+
+    /// The error for a field that breaks a rule.
+    pub(super) fn error(&self, field: &str, rule: Rule) -> Error {
+        Error::config(&self.name(field), rule)
     }
 
     pub(super) fn get(&self, field: &str) -> Option<&'a Value> {
@@ -32,15 +38,12 @@ impl<'a> Fields<'a> {
     /// An inner object with these fields and no others: a misspelt one must not be silently without effect.
     pub(super) fn inner(&self, field: &str, known: &[&str]) -> Result<Option<Fields<'a>>, Error> {
         let Some(value) = self.get(field) else { return Ok(None) };
-        let members = value.as_object().ok_or_else(|| Error::config(&self.name(field), "must be an object"))?;
+        let members = value.as_object().ok_or_else(|| self.error(field, Rule::Object))?;
         let known: HashSet<&str> = known.iter().copied().collect();
         if let Some(unknown) = members.keys().find(|name| !known.contains(name.as_str())) {
             let mut names: Vec<&str> = known.into_iter().collect();
             names.sort_unstable();
-            return Err(Error::config(
-                &format!("{}.{unknown}", self.name(field)),
-                format!("is unknown; there are {}", names.join(", ")),
-            ));
+            return Err(self.error(&format!("{field}.{unknown}"), Rule::Unknown { known: names.join(", ") }));
         }
         Ok(Some(Fields { members, prefix: format!("{}.", self.name(field)) }))
     }
@@ -49,13 +52,13 @@ impl<'a> Fields<'a> {
         match self.get(field) {
             None => Ok(None),
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            Some(Value::String(_)) => Err(Error::config(&self.name(field), "must not be empty")),
-            Some(_) => Err(Error::config(&self.name(field), "must be a string")),
+            Some(Value::String(_)) => Err(self.error(field, Rule::NotEmpty)),
+            Some(_) => Err(self.error(field, Rule::Text)),
         }
     }
 
     pub(super) fn required_text(&self, field: &str) -> Result<&'a str, Error> {
-        self.text(field)?.ok_or_else(|| Error::config(&self.name(field), "is required: a string that is not empty"))
+        self.text(field)?.ok_or_else(|| self.error(field, Rule::Required))
     }
 
     pub(super) fn secret(&self, field: &str) -> Result<Option<Secret>, Error> {
@@ -66,7 +69,7 @@ impl<'a> Fields<'a> {
         match self.get(field) {
             None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(Error::config(&self.name(field), "must be true or false")),
+            Some(_) => Err(self.error(field, Rule::Flag)),
         }
     }
 
@@ -79,7 +82,7 @@ impl<'a> Fields<'a> {
         });
         number
             .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| Error::config(&self.name(field), format!("must be a whole number from {least} to {most}")))
+            .ok_or_else(|| self.error(field, Rule::Whole { least, most }))
     }
 
     pub(super) fn millis(&self, field: &str, default: Duration, least: u64, most: u64) -> Result<Duration, Error> {

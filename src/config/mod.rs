@@ -3,6 +3,7 @@
 mod fields;
 mod outbox;
 mod parts;
+mod rule;
 mod store;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::redis;
 use crate::secret::Secret;
 pub use crate::sessions::custom::CustomStore;
 use fields::Fields;
+pub(crate) use rule::Rule;
 
 /// A guest authenticator's configuration: every field of the package's `AuthenticatorConfig`, valid.
 #[derive(Debug, Clone)]
@@ -141,7 +143,7 @@ pub fn enricher_from_json(json: &str) -> Result<(Option<Api>, Reports, Traffic),
 }
 
 fn parse(json: &str) -> Result<Value, Error> {
-    serde_json::from_str(json).map_err(|_| Error::config("configuration", "must be an object"))
+    serde_json::from_str(json).map_err(|_| Error::config("configuration", Rule::Object))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::parts::DAY_MS;
+use super::rule::Rule;
 use crate::analytics::{DiskOutbox, MAX_AGE, RETRY_DELAYS, Retry};
 use crate::error::Error;
 
@@ -33,12 +34,12 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
     let max_bytes = outbox.whole("maxBytes", MAX_BYTES, LEAST_BYTES, MOST_BYTES)?;
     if let Some(path) = outbox.text("path")? {
         if path.contains('\0') {
-            return Err(Error::config("outbox.path", "must name a file"));
+            return Err(outbox.error("path", Rule::OutboxPath));
         }
         return Ok(Some(DiskOutbox { path: path.into(), retry, max_events, max_bytes }));
     }
     match FIELDS[2..].iter().find(|field| outbox.get(field).is_some()) {
-        Some(field) => Err(Error::config(&outbox.name(field), "is for events on disk: it needs outbox.path")),
+        Some(field) => Err(outbox.error(field, Rule::NeedsOutboxPath)),
         None => Ok(None),
     }
 }
@@ -46,13 +47,10 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
 fn delays(outbox: &Fields<'_>) -> Result<Vec<Duration>, Error> {
     const FIELD: &str = "retryDelaysMs";
     let Some(value) = outbox.get(FIELD) else { return Ok(RETRY_DELAYS.to_vec()) };
-    let rule = || {
-        let rule = format!("must be an array of 1 to {MOST_DELAYS} whole numbers from 1 to {DAY_MS}");
-        Error::config(&outbox.name(FIELD), rule)
-    };
-    let items = value.as_array().filter(|items| (1..=MOST_DELAYS).contains(&items.len())).ok_or_else(rule)?;
+    let error = || outbox.error(FIELD, Rule::RetryDelays { most: MOST_DELAYS, longest: DAY_MS });
+    let items = value.as_array().filter(|items| (1..=MOST_DELAYS).contains(&items.len())).ok_or_else(error)?;
     let millis = |item: &Value| {
-        item.as_u64().filter(|millis| (1..=DAY_MS).contains(millis)).map(Duration::from_millis).ok_or_else(rule)
+        item.as_u64().filter(|millis| (1..=DAY_MS).contains(millis)).map(Duration::from_millis).ok_or_else(error)
     };
     items.iter().map(millis).collect()
 }

@@ -10,6 +10,7 @@ use super::{Api, Reports, Traffic, Webhook, outbox};
 use crate::analytics::Signer;
 use crate::audit::{Auditor, EmailMode};
 use crate::config::fields::Fields;
+use crate::config::rule::Rule;
 use crate::environment::{Environment, base, web_url};
 use crate::error::Error;
 use crate::guest_api::Endpoints;
@@ -123,12 +124,9 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
     };
     let crm_timeout = timeout(timeouts.as_ref(), "crmMs", CRM_TIMEOUT)?;
     let signer = match fields.secret("analyticsSigningSecret")? {
-        Some(secret) => Some(Signer::new(&secret).ok_or_else(|| {
-            Error::config(
-                "analyticsSigningSecret",
-                "must be base64, with or without the prefix whsec_, as Standard Webhooks defines it",
-            )
-        })?),
+        Some(secret) => {
+            Some(Signer::new(&secret).ok_or_else(|| fields.error("analyticsSigningSecret", Rule::SigningSecret))?)
+        }
         None => None,
     };
     let analytics_timeout = timeout(timeouts.as_ref(), "analyticsMs", ANALYTICS_TIMEOUT)?;
@@ -142,11 +140,9 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
         "masked" => EmailMode::Masked,
         "full" => EmailMode::Full,
         "hashed" => EmailMode::Hashed(
-            client_secret
-                .cloned()
-                .ok_or_else(|| Error::config("clientSecret", "is required where auditEmail is 'hashed'"))?,
+            client_secret.cloned().ok_or_else(|| fields.error("clientSecret", Rule::SecretForHashes))?,
         ),
-        _ => return Err(Error::config("auditEmail", "must be 'masked', 'hashed' or 'full'")),
+        _ => return Err(fields.error("auditEmail", Rule::AuditEmail)),
     };
     let outbox = outbox::read(fields)?;
     Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, outbox, auditor: Auditor(email) })
@@ -169,18 +165,12 @@ fn path(paths: Option<&Fields<'_>>, field: &str, default: &str, base: &Url) -> R
     let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
     let joined =
         base.join(&prefixed).ok().filter(|url| is_path && url.origin() == base.origin() && url.fragment().is_none());
-    joined.ok_or_else(|| {
-        Error::config(&format!("paths.{field}"), "must be a path on the same origin, beginning with one slash")
-    })
+    joined.ok_or_else(|| Error::config(&format!("paths.{field}"), Rule::Path))
 }
 
 fn base_url(field: &str, text: &str, insecure: bool) -> Result<Url, Error> {
     let url = web_url(field, text, insecure)?;
-    if url.query().is_some() {
-        Err(Error::config(field, "must not have a query: /profiles?email= is put behind it"))
-    } else {
-        Ok(url)
-    }
+    if url.query().is_some() { Err(Error::config(field, Rule::CrmQuery)) } else { Ok(url) }
 }
 
 /// Whether any request may go over TLS. A sandbox on loopback does without, and starts ten milliseconds sooner.
@@ -195,25 +185,25 @@ fn uses_tls(fields: &Fields<'_>) -> bool {
 
 /// Certificate authorities.
 pub(super) fn certificates(fields: &Fields<'_>, field: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let rule = || Error::config(&fields.name(field), "must be PEM certificates: a string or an array of strings");
+    let error = || fields.error(field, Rule::Certificates);
     let texts: Vec<&str> = match fields.get(field) {
         None => return Ok(Vec::new()),
         Some(serde_json::Value::String(text)) => vec![text],
         Some(serde_json::Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().ok_or_else(rule)).collect::<Result<_, _>>()?
+            items.iter().map(|item| item.as_str().ok_or_else(error)).collect::<Result<_, _>>()?
         }
-        Some(_) => return Err(rule()),
+        Some(_) => return Err(error()),
     };
     let mut roots = Vec::new();
     for text in texts {
         let mut checked = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-            let certificate = certificate.map_err(|_| rule())?;
-            checked.add(certificate.clone()).map_err(|_| rule())?;
+            let certificate = certificate.map_err(|_| error())?;
+            checked.add(certificate.clone()).map_err(|_| error())?;
             roots.push(certificate);
         }
         if checked.is_empty() {
-            return Err(rule());
+            return Err(error());
         }
     }
     Ok(roots)

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::fields::Fields;
 use super::parts::certificates;
+use super::rule::Rule;
 use crate::error::Error;
 use crate::redis::Settings;
 use crate::redis::settings::{Login, Node, OnUnavailable, Tls, Topology};
@@ -31,25 +32,24 @@ const REDIS: [&str; 7] = ["url", "keyPrefix", "onUnavailable", "commandTimeoutMs
 pub(super) fn store(fields: &Fields<'_>) -> Result<Option<Settings>, Error> {
     let Some(store) = fields.inner("sessionStore", &["redis"])? else { return Ok(None) };
     let Some(redis) = store.inner("redis", &REDIS)? else {
-        return Err(Error::config("sessionStore.redis", "is required: an object with a url"));
+        return Err(store.error("redis", Rule::RedisRequired));
     };
     let urls = urls(&redis)?;
     let topology = topology(&redis)?;
-    let name = redis.name("url");
     if urls.len() > 1 && matches!(topology, Topology::Standalone) {
-        return Err(Error::config(&name, "must be one URL, except with sentinel or cluster"));
+        return Err(redis.error("url", Rule::OneUrl));
     }
     let is_encrypted = urls[0].scheme() == "rediss";
     if urls.iter().any(|url| (url.scheme() == "rediss") != is_encrypted) {
-        return Err(Error::config(&name, "must be all redis: or all rediss:"));
+        return Err(redis.error("url", Rule::OneScheme));
     }
     let tls = tls(&redis, fields)?;
     if redis.get("tls").is_some() && !is_encrypted {
-        return Err(Error::config(&redis.name("tls"), "needs a rediss: URL"));
+        return Err(redis.error("tls", Rule::NeedsTls));
     }
-    let database = database(&name, &urls[0])?;
+    let database = database(&urls[0]).ok_or_else(|| redis.error("url", Rule::Database))?;
     if database != 0 && matches!(topology, Topology::Cluster) {
-        return Err(Error::config(&name, "must not name a database: a cluster has one"));
+        return Err(redis.error("url", Rule::ClusterDatabase));
     }
     let port = if matches!(topology, Topology::Sentinel { .. }) { SENTINEL_PORT } else { PORT };
     Ok(Some(Settings {
@@ -63,23 +63,19 @@ pub(super) fn store(fields: &Fields<'_>) -> Result<Option<Settings>, Error> {
         on_unavailable: match redis.text("onUnavailable")?.unwrap_or("reject") {
             "reject" => OnUnavailable::Reject,
             "local" => OnUnavailable::Local,
-            _ => return Err(Error::config(&redis.name("onUnavailable"), "must be 'reject' or 'local'")),
+            _ => return Err(redis.error("onUnavailable", Rule::OnUnavailable)),
         },
     }))
 }
 
 fn urls(redis: &Fields<'_>) -> Result<Vec<Url>, Error> {
-    let rule = || {
-        let rule =
-            "must be redis[s]://[user:password@]host[:port][/database], or an array of such for sentinel and cluster";
-        Error::config(&redis.name("url"), rule)
-    };
+    let error = || redis.error("url", Rule::RedisUrl);
     let texts: Vec<&str> = match redis.get("url") {
         Some(Value::String(text)) => vec![text],
         Some(Value::Array(items)) if !items.is_empty() => {
-            items.iter().map(|item| item.as_str().ok_or_else(rule)).collect::<Result<_, _>>()?
+            items.iter().map(|item| item.as_str().ok_or_else(error)).collect::<Result<_, _>>()?
         }
-        _ => return Err(rule()),
+        _ => return Err(error()),
     };
     let is_right = |url: &Url| {
         matches!(url.scheme(), "redis" | "rediss")
@@ -87,7 +83,7 @@ fn urls(redis: &Fields<'_>) -> Result<Vec<Url>, Error> {
             && url.query().is_none()
             && url.fragment().is_none()
     };
-    texts.into_iter().map(|text| Url::parse(text).ok().filter(is_right).ok_or_else(rule)).collect()
+    texts.into_iter().map(|text| Url::parse(text).ok().filter(is_right).ok_or_else(error)).collect()
 }
 
 fn topology(redis: &Fields<'_>) -> Result<Topology, Error> {
@@ -96,7 +92,7 @@ fn topology(redis: &Fields<'_>) -> Result<Topology, Error> {
         return Ok(if is_cluster { Topology::Cluster } else { Topology::Standalone });
     };
     if is_cluster {
-        return Err(Error::config(&redis.name("sentinel"), "and cluster exclude each other"));
+        return Err(redis.error("sentinel", Rule::SentinelAndCluster));
     }
     let login = Login { user: sentinel.text("user")?.map(str::to_owned), password: sentinel.secret("password")? };
     Ok(Topology::Sentinel { name: sentinel.required_text("name")?.to_owned(), login })
@@ -114,14 +110,14 @@ fn tls(redis: &Fields<'_>, fields: &Fields<'_>) -> Result<Tls, Error> {
             let is_chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>();
             if is_chain.is_ok_and(|chain| chain.is_empty()) || CertificateDer::from_pem_slice(chain.as_bytes()).is_err()
             {
-                return Err(Error::config(&tls.name("cert"), "must be a PEM certificate chain"));
+                return Err(tls.error("cert", Rule::CertificateChain));
             }
             if PrivateKeyDer::from_pem_slice(key.as_bytes()).is_err() {
-                return Err(Error::config(&tls.name("key"), "must be a PEM private key without a passphrase"));
+                return Err(tls.error("key", Rule::PrivateKey));
             }
             Some((chain.to_owned(), Secret::new(key)))
         }
-        _ => return Err(Error::config(&redis.name("tls"), "must have both cert and key, or neither")),
+        _ => return Err(redis.error("tls", Rule::CertificateAndKey)),
     };
     Ok(Tls { extra_roots, identity })
 }
@@ -139,13 +135,11 @@ fn login(url: &Url) -> Login {
     }
 }
 
-fn database(name: &str, url: &Url) -> Result<i64, Error> {
-    let path = url.path().trim_matches('/');
-    if path.is_empty() {
-        return Ok(0);
+fn database(url: &Url) -> Option<i64> {
+    match url.path().trim_matches('/') {
+        "" => Some(0),
+        number => number.parse::<u16>().ok().map(i64::from),
     }
-    let rule = || Error::config(name, "must name its database by a number, as in redis://host/0");
-    path.parse::<u16>().map(i64::from).map_err(|_| rule())
 }
 
 #[cfg(test)]

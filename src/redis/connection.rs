@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::command::Command;
-use super::fault::{Remedy, remedy, unavailable};
+use super::fault::{Remedy, StoreFault};
 use super::link::{Link, open};
 use super::settings::Settings;
 use crate::error::Error;
@@ -33,9 +33,6 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// After this long without a connection, commands fail at once instead of waiting for one.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is known of a connection while the first attempt runs.
-const NOT_YET: &str = "no connection yet";
 
 /// Before a command is repeated that the server refused for the moment.
 const REPEAT_AFTER: Duration = Duration::from_millis(20);
@@ -74,7 +71,7 @@ enum State {
     /// An attempt runs or waits for its time. The first one has no cause before it has failed.
     Down {
         since: Instant,
-        cause: Option<String>,
+        cause: Option<StoreFault>,
     },
     Up {
         link: Link,
@@ -143,7 +140,7 @@ impl Redis {
         build: impl Fn(u32) -> Command + Send,
     ) -> Result<T, Failed> {
         let value = self.0.send(until, build).await?;
-        from_redis_value(value).map_err(|_| self.0.unavailable("the server's answer makes no sense").into())
+        from_redis_value(value).map_err(|_| self.0.unavailable(&StoreFault::BadAnswer).into())
     }
 
     /// Ends the connection; commands fail from now on.
@@ -160,38 +157,33 @@ impl Inner {
             let (mut link, number) = self.link(until).await?;
             let cmd = build(attempt).to_cmd(in_full);
             let limit = until.min(Instant::now() + self.settings.command_timeout);
-            let error = match timeout_at(limit, link.send(&cmd)).await {
+            let fault = match timeout_at(limit, link.send(&cmd)).await {
                 Ok(Ok(value)) => match value.extract_error() {
                     Ok(value) => {
                         *lock(&self.heard) = Instant::now();
                         return Ok(value);
                     }
-                    Err(error) => Some(error),
+                    Err(error) => error.into(),
                 },
-                Ok(Err(error)) => Some(error),
-                Err(_) => None,
+                Ok(Err(error)) => error.into(),
+                Err(_) => StoreFault::NoAnswer(self.settings.command_timeout),
             };
-            let late = || format!("no answer within {} ms", self.settings.command_timeout.as_millis());
-            let (remedy, cause) = match error {
-                Some(error) => (remedy(&error), error.to_string()),
-                None => (Remedy::TimedOut, late()),
-            };
-            match remedy {
+            match fault.remedy() {
                 Remedy::SendScript if !in_full => {
                     in_full = true;
                     continue;
                 }
                 Remedy::SendScript | Remedy::Fail => {
-                    return Err(Failed { error: self.unavailable(&cause), refused: true });
+                    return Err(Failed { error: self.unavailable(&fault), refused: true });
                 }
-                Remedy::Reconnect => self.discard(number, &cause),
+                Remedy::Reconnect => self.discard(number, &fault),
                 Remedy::Wait => sleep(REPEAT_AFTER).await,
-                Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &cause),
+                Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &fault),
                 Remedy::TimedOut if attempt > 0 && link.is_cluster() => self.look_again(number),
                 Remedy::TimedOut => {}
             }
             if Instant::now() >= until {
-                return Err(self.unavailable(&cause).into());
+                return Err(self.unavailable(&fault).into());
             }
             attempt += 1;
         }
@@ -218,10 +210,10 @@ impl Inner {
     }
 
     /// Why there is no connection.
-    fn complaint(&self) -> String {
+    fn complaint(&self) -> StoreFault {
         match &*self.state.borrow() {
             State::Down { cause: Some(cause), .. } => cause.clone(),
-            _ => NOT_YET.to_owned(),
+            _ => StoreFault::NoConnectionYet,
         }
     }
 
@@ -240,11 +232,11 @@ impl Inner {
     }
 
     /// Gives a connection up, unless another one has taken its place, and makes the next.
-    fn discard(self: &Arc<Self>, broken: u64, cause: &str) {
+    fn discard(self: &Arc<Self>, broken: u64, cause: &StoreFault) {
         let gives_up = self.state.send_if_modified(|state| {
             let is_current = matches!(state, State::Up { number, .. } if *number == broken);
             if is_current {
-                *state = State::Down { since: Instant::now(), cause: Some(cause.to_owned()) };
+                *state = State::Down { since: Instant::now(), cause: Some(cause.clone()) };
             }
             is_current
         });
@@ -276,8 +268,8 @@ impl Inner {
         });
     }
 
-    fn unavailable(&self, cause: &str) -> Error {
-        unavailable(&self.label, cause)
+    fn unavailable(&self, cause: &StoreFault) -> Error {
+        cause.at(&self.label)
     }
 }
 
@@ -289,7 +281,6 @@ async fn connect(connection: Weak<Inner>, number: u64) {
         if matches!(*inner.state.borrow(), State::Closed) {
             return;
         }
-        let late = || format!("no connection within {} ms", CONNECT_LIMIT.as_millis());
         let opened = tokio::time::timeout(CONNECT_LIMIT, open(&inner.settings, SERVER_LIMIT)).await;
         let failure = match opened {
             Ok(Ok(link)) => {
@@ -303,8 +294,8 @@ async fn connect(connection: Weak<Inner>, number: u64) {
                 });
                 return;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => late(),
+            Ok(Err(error)) => error.into(),
+            Err(_) => StoreFault::NoConnection(CONNECT_LIMIT),
         };
         inner.state.send_if_modified(|state| {
             if let State::Down { cause, .. } = state {

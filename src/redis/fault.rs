@@ -1,5 +1,7 @@
 //! What a failed command means for the connection, and the error it becomes.
 
+use std::time::Duration;
+
 use redis::RedisError;
 
 use crate::error::{Code, Error};
@@ -19,7 +21,7 @@ pub(super) enum Remedy {
     Fail,
 }
 
-pub(super) fn remedy(error: &RedisError) -> Remedy {
+fn remedy(error: &RedisError) -> Remedy {
     match error.code() {
         Some("NOSCRIPT") => Remedy::SendScript,
         // Credentials were changed, the server has become a replica, or it has just started.
@@ -31,11 +33,37 @@ pub(super) fn remedy(error: &RedisError) -> Remedy {
     }
 }
 
-/// `StoreUnavailableError`, naming the servers. What servers and the client say holds no credentials.
-pub(super) fn unavailable(label: &str, cause: &str) -> Error {
-    Error::new(Code::StoreUnavailable, format!("The session store at {label} is unavailable: {cause}"))
-        .with_cause(cause)
-        .with_retryable(true)
+/// Why a command or an attempt to connect failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum StoreFault {
+    /// What servers and the client say holds no credentials.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    #[error("no answer within {} ms", .0.as_millis())]
+    NoAnswer(Duration),
+    #[error("the server's answer makes no sense")]
+    BadAnswer,
+    #[error("no connection within {} ms", .0.as_millis())]
+    NoConnection(Duration),
+    /// The first attempt still runs.
+    #[error("no connection yet")]
+    NoConnectionYet,
+}
+
+impl StoreFault {
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Redis(error) => remedy(error),
+            _ => Remedy::TimedOut,
+        }
+    }
+
+    /// `StoreUnavailableError`, naming the servers.
+    pub(super) fn at(&self, label: &str) -> Error {
+        Error::new(Code::StoreUnavailable, format!("The session store at {label} is unavailable: {self}"))
+            .with_cause(self.to_string())
+            .with_retryable(true)
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `POST /state` | `{revokeTokens?, endGuests?: true or the one to end, settings?, profiles?}` |
 //! | `DELETE /state` | as it was at the start |
 
+mod refusal;
 mod rules;
 mod state;
 
@@ -27,11 +28,9 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::request::form;
 use crate::state::Shared;
+use refusal::Refusal;
 
 const PREFIX: &str = "/__control";
-
-/// A refusal: a sentence for whoever wrote the test.
-type Refusal = (StatusCode, String);
 
 /// Which call a path means; nothing when it is not the control API's.
 pub(crate) fn call(path: &str) -> Option<&str> {
@@ -44,7 +43,7 @@ pub(crate) fn answer(shared: &Shared, call: &str, head: &Parts, body: &[u8]) -> 
     let call = Call { shared, name: call, query: head.uri.query().unwrap_or_default(), body };
     match call.answer(&head.method) {
         Ok(answer) => answer,
-        Err((status, message)) => Answer::json(status, json!({ "message": message }).to_string()),
+        Err(refusal) => Answer::json(refusal.status(), json!({ "message": refusal.to_string() }).to_string()),
     }
 }
 
@@ -88,20 +87,21 @@ impl Call<'_> {
                 Ok(done())
             }
             (_, "" | "log" | "counts" | "faults" | "limits" | "latency" | "state") => {
-                Err((StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not a method of this call")))
+                Err(Refusal::Method(method.clone()))
             }
-            (_, name) => Err((StatusCode::NOT_FOUND, format!("the control API has no call {name:?}"))),
+            (_, name) => Err(Refusal::Call(name.to_owned())),
         }
     }
 
     fn json(&self) -> Result<Value, Refusal> {
-        serde_json::from_slice(self.body).map_err(|error| bad(&error))
+        Ok(serde_json::from_slice(self.body)?)
     }
 
     /// A query parameter that must be readable when it is there.
     fn parameter<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         let Some((_, value)) = form(self.query).find(|(found, _)| found == name) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| bad(&format!("{name} cannot be {value:?}")))
+        let parsed = value.parse().map(Some);
+        parsed.map_err(|_| Refusal::Parameter { name: name.to_owned(), value: value.into_owned() })
     }
 }
 
@@ -111,10 +111,6 @@ fn each(value: Value) -> Vec<Value> {
         Value::Array(values) => values,
         value => vec![value],
     }
-}
-
-fn bad(reason: &impl ToString) -> Refusal {
-    (StatusCode::BAD_REQUEST, reason.to_string())
 }
 
 fn done() -> Answer {

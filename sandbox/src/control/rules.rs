@@ -1,9 +1,8 @@
 //! Calls that script: faults, limits, latency.
 
-use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Call, Refusal, bad, done, each, written};
+use super::{Call, Refusal, done, each, written};
 use crate::answer::Answer;
 use crate::route::Route;
 use crate::rules::{Fault, Limit};
@@ -13,10 +12,8 @@ impl Call<'_> {
     pub(super) fn add_faults(&self) -> Result<Answer, Refusal> {
         let mut faults = Vec::new();
         for value in each(self.json()?) {
-            let fault: Fault = serde_json::from_value(value).map_err(|error| bad(&error))?;
-            if let Some(complaint) = fault.complaint() {
-                return Err(bad(&complaint));
-            }
+            let fault: Fault = serde_json::from_value(value)?;
+            fault.check()?;
             faults.push(fault);
         }
         let mut state = self.shared.lock();
@@ -28,7 +25,7 @@ impl Call<'_> {
         let id = self.parameter("id")?;
         let cleared = self.shared.lock().faults.clear(id);
         match id {
-            Some(id) if cleared == 0 => Err((StatusCode::NOT_FOUND, format!("there is no fault {id}"))),
+            Some(id) if cleared == 0 => Err(Refusal::Fault(id)),
             _ => Ok(done()),
         }
     }
@@ -36,10 +33,8 @@ impl Call<'_> {
     pub(super) fn set_limits(&self) -> Result<Answer, Refusal> {
         let mut limits = Vec::new();
         for value in each(self.json()?) {
-            let limit: Limit = serde_json::from_value(value).map_err(|error| bad(&error))?;
-            if let Some(complaint) = limit.complaint() {
-                return Err(bad(&complaint));
-            }
+            let limit: Limit = serde_json::from_value(value)?;
+            limit.check()?;
             limits.push(limit);
         }
         let mut state = self.shared.lock();
@@ -56,12 +51,12 @@ impl Call<'_> {
     }
 
     pub(super) fn set_latency(&self) -> Result<Answer, Refusal> {
-        let Value::Object(members) = self.json()? else { return Err(bad(&"latency must be an object")) };
+        let Value::Object(members) = self.json()? else { return Err(Refusal::LatencyObject) };
         let mut latencies = Vec::new();
         for (name, ms) in &members {
-            let route = if name == "*" { None } else { Some(name.parse::<Route>().map_err(|error| bad(&error))?) };
+            let route = if name == "*" { None } else { Some(name.parse::<Route>()?) };
             let ms = ms.as_f64().filter(|ms| *ms >= 0.0);
-            latencies.push((route, ms.ok_or_else(|| bad(&format!("the latency of {name} must be milliseconds")))?));
+            latencies.push((route, ms.ok_or_else(|| Refusal::Latency(name.clone()))?));
         }
         // All routes first, then the exceptions.
         latencies.sort_by_key(|(route, _)| route.is_some());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Call, Refusal, bad, done, written};
+use super::{Call, Refusal, done, written};
 use crate::answer::Answer;
 use crate::clock;
 use crate::record::LogEntry;
@@ -96,7 +96,7 @@ impl Call<'_> {
     }
 
     pub(super) fn set_log(&self) -> Result<Answer, Refusal> {
-        let LogChange { enabled, capacity } = serde_json::from_slice(self.body).map_err(|error| bad(&error))?;
+        let LogChange { enabled, capacity } = serde_json::from_slice(self.body)?;
         let mut state = self.shared.lock();
         if let Some(enabled) = enabled {
             state.log.enabled = enabled;
@@ -128,10 +128,10 @@ impl Call<'_> {
     }
 
     pub(super) fn change_state(&self) -> Result<Answer, Refusal> {
-        let change: Change = serde_json::from_slice(self.body).map_err(|error| bad(&error))?;
+        let change: Change = serde_json::from_slice(self.body)?;
         let mut state = self.shared.lock();
         if let Some(patch) = change.settings {
-            let settings = state.settings.patched(patch).map_err(|error| bad(&error))?;
+            let settings = state.settings.patched(patch)?;
             state.apply(settings);
         }
         let revoked = apply(change.revoke_tokens, |which| state.genesys.tokens.revoke(which));

@@ -27,16 +27,44 @@ struct Credentials<'a> {
 pub(crate) fn token(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Answer {
     match grant(tokens, settings, request) {
         Ok(answer) => answer,
-        Err((status, error, description)) => Answer::login_error(status, error, &description),
+        Err(error) => {
+            let (status, code) = error.status_and_code();
+            Answer::login_error(status, code, &error.to_string())
+        }
     }
 }
 
-type Refusal = (StatusCode, &'static str, Cow<'static, str>);
+/// Why no token is issued; the text is the answer's `error_description`.
+#[derive(Debug, thiserror::Error)]
+enum LoginError {
+    #[error("the content type must be application/x-www-form-urlencoded")]
+    ContentType,
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("the grant type {0} is not supported")]
+    GrantType(String),
+    #[error("the authorization header is not valid Basic authentication")]
+    Header,
+    #[error("client not found")]
+    Client,
+    #[error("authentication failed")]
+    Secret,
+}
 
-fn grant(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Result<Answer, Refusal> {
+impl LoginError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request"),
+            Self::Missing(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::GrantType(_) => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::Header | Self::Client | Self::Secret => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        }
+    }
+}
+
+fn grant(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Result<Answer, LoginError> {
     if !request.has_type("application/x-www-form-urlencoded") {
-        let wanted = "the content type must be application/x-www-form-urlencoded";
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", wanted.into()));
+        return Err(LoginError::ContentType);
     }
     let text = String::from_utf8_lossy(&request.body);
     let credentials = read(&text, request.header(&AUTHORIZATION))?;
@@ -47,16 +75,13 @@ fn grant(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Result<
         if credentials.by_header { credentials.scope.unwrap_or_default() } else { needed(credentials.scope, "scope")? };
     match needed(credentials.grant, "grant_type")?.as_ref() {
         "client_credentials" => {}
-        other => {
-            let description = format!("the grant type {other} is not supported");
-            return Err((StatusCode::BAD_REQUEST, "unsupported_grant_type", description.into()));
-        }
+        other => return Err(LoginError::GrantType(other.to_owned())),
     }
     if settings.client_id.as_deref().is_some_and(|known| known != client) {
-        return Err((StatusCode::UNAUTHORIZED, "invalid_client", "client not found".into()));
+        return Err(LoginError::Client);
     }
     if settings.client_secret.as_deref().is_some_and(|known| known != secret) {
-        return Err((StatusCode::UNAUTHORIZED, "invalid_client", "authentication failed".into()));
+        return Err(LoginError::Secret);
     }
     let life = settings.token_lifetime;
     let lifetime = settings.reported_token_lifetime.text(life);
@@ -70,7 +95,7 @@ fn grant(tokens: &mut Tokens, settings: &Settings, request: &Request) -> Result<
 }
 
 /// Reads the form, and the header where there is one: it wins, as on the real service.
-fn read<'a>(text: &'a str, header: Option<&str>) -> Result<Credentials<'a>, Refusal> {
+fn read<'a>(text: &'a str, header: Option<&str>) -> Result<Credentials<'a>, LoginError> {
     let mut credentials = Credentials::default();
     for (name, value) in form(text) {
         match name.as_ref() {
@@ -82,11 +107,7 @@ fn read<'a>(text: &'a str, header: Option<&str>) -> Result<Credentials<'a>, Refu
         }
     }
     if let Some(header) = header {
-        let (client, secret) = basic(header).ok_or((
-            StatusCode::UNAUTHORIZED,
-            "invalid_client",
-            Cow::Borrowed("the authorization header is not valid Basic authentication"),
-        ))?;
+        let (client, secret) = basic(header).ok_or(LoginError::Header)?;
         credentials.client = Some(client.into());
         credentials.secret = Some(secret.into());
         credentials.by_header = true;
@@ -105,9 +126,6 @@ fn basic(header: &str) -> Option<(String, String)> {
     Some((client.into(), secret.into()))
 }
 
-fn needed<'a>(value: Option<Cow<'a, str>>, field: &str) -> Result<Cow<'a, str>, Refusal> {
-    value.filter(|value| !value.is_empty()).ok_or_else(|| {
-        let description = format!("{field} is missing");
-        (StatusCode::BAD_REQUEST, "invalid_request", description.into())
-    })
+fn needed<'a>(value: Option<Cow<'a, str>>, field: &'static str) -> Result<Cow<'a, str>, LoginError> {
+    value.filter(|value| !value.is_empty()).ok_or(LoginError::Missing(field))
 }

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::InvalidRule;
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::route::{Route, route_or_all};
@@ -166,21 +167,21 @@ impl Fault {
         Self { skip, ..self }
     }
 
-    /// What is wrong with it, if anything.
-    pub(crate) fn complaint(&self) -> Option<String> {
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<(), InvalidRule> {
         if let Some(status) = self.status
             && (status < 200 || StatusCode::from_u16(status).is_err())
         {
-            return Some(format!("status {status} is not one that an answer may have"));
+            return Err(InvalidRule::Status(status));
         }
         if !(0.0..=1.0).contains(&self.probability) {
-            return Some("probability must lie between 0 and 1".into());
+            return Err(InvalidRule::Probability);
         }
         let bad = self.headers.iter().find(|(name, value)| {
             name.parse::<HeaderName>().is_err()
                 || value.as_deref().is_some_and(|value| HeaderValue::from_str(value).is_err())
         });
-        bad.map(|(name, _)| format!("the header {name:?} cannot be sent"))
+        bad.map_or(Ok(()), |(name, _)| Err(InvalidRule::Header(name.clone())))
     }
 
     /// Whether it is for this request.

@@ -8,6 +8,7 @@ use http::header::{HeaderName, RETRY_AFTER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::InvalidRule;
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::route::Route;
@@ -81,10 +82,10 @@ impl Limit {
         Self { route, rate, burst, retry_after: RetryAfter::Computed, per_token: false }
     }
 
-    /// What is wrong with it, if anything.
-    pub(crate) fn complaint(&self) -> Option<&'static str> {
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<(), InvalidRule> {
         let sound = self.rate.is_finite() && self.rate >= 0.0 && self.burst.is_finite() && self.burst >= 1.0;
-        (!sound).then_some("a limit needs a rate of at least 0 and a burst of at least 1")
+        if sound { Ok(()) } else { Err(InvalidRule::Limit) }
     }
 }
 

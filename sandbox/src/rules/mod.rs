@@ -2,12 +2,14 @@
 
 mod fault;
 mod fault_list;
+mod invalid;
 mod latency;
 mod limit;
 
 pub use fault::{Fault, Hangup, Matcher};
 pub use fault_list::FaultInfo;
 pub(crate) use fault_list::Faults;
+pub(crate) use invalid::InvalidRule;
 pub(crate) use latency::Latency;
 pub(crate) use limit::Limits;
 pub use limit::{Limit, RetryAfter};

@@ -1,11 +1,11 @@
 //! The outbox's file: opened, locked for one owner, set aside when it is damaged.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::error::Error;
+use super::error::PathError;
 
 /// The file of one outbox, locked as long as this lives. The system frees the lock when a process ends, however it ends.
 #[derive(Debug)]
@@ -16,21 +16,17 @@ pub(super) struct Locked {
 
 impl Locked {
     /// Opens or makes the file. Fast: nothing is read.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> Result<Self, PathError> {
         // A later change of the working directory must not lead elsewhere.
-        let path = std::path::absolute(path).map_err(|error| unusable(&error))?;
-        let file = open(&path).map_err(|error| unusable(&error))?;
-        if !file.metadata().map_err(|error| unusable(&error))?.is_file() {
-            return Err(Error::config("outbox.path", "must name a file"));
+        let path = std::path::absolute(path)?;
+        let file = open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(PathError::NotAFile);
         }
         match file.try_lock() {
             Ok(()) => Ok(Self { path, file }),
-            Err(TryLockError::WouldBlock) => Err(Error::config(
-                "outbox.path",
-                "is in use: another process, or another instance in this one, has this file open, and one file serves one \
-                 instance",
-            )),
-            Err(TryLockError::Error(error)) => Err(unusable(&error)),
+            Err(TryLockError::WouldBlock) => Err(PathError::InUse),
+            Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
 
@@ -69,29 +65,18 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn unusable(error: &io::Error) -> Error {
-    let rule = match error.kind() {
-        ErrorKind::NotFound => "must name a file in a directory that exists",
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "must name a file that this process may read and write"
-        }
-        ErrorKind::IsADirectory => "must name a file",
-        _ => "must name a file that can be opened",
-    };
-    Error::config("outbox.path", rule).with_cause(error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analytics::disk::testing::Folder;
+    use crate::error::Error;
 
     #[test]
     fn a_second_owner_is_refused_until_the_first_has_gone() {
         let folder = Folder::new();
         let first = Locked::open(&folder.file("outbox")).unwrap();
         let copy = first.handle().unwrap();
-        let error = Locked::open(&folder.file("outbox")).unwrap_err();
+        let error = Error::from(Locked::open(&folder.file("outbox")).unwrap_err());
         assert!(error.details().message.starts_with("outbox.path is in use"), "{error}");
         drop(first);
         Locked::open(&folder.file("outbox")).unwrap();
@@ -106,7 +91,7 @@ mod tests {
             (folder.file(""), "outbox.path must name a file"),
         ];
         for (path, message) in table {
-            let error = Locked::open(&path).unwrap_err();
+            let error = Error::from(Locked::open(&path).unwrap_err());
             assert!(error.details().message.starts_with(message), "{error}");
             assert!(!error.details().message.contains(&*folder.file("").to_string_lossy()), "{error}");
         }

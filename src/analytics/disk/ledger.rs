@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::Unavailable;
 use super::record::Record;
 use super::schedule::{Schedule, Sequence};
 use super::store::{Change, Changes, Sizes};
-use crate::error::{Code, Error};
 
 /// What an event is taken to need, in bytes, before it is there. Most need half of it.
 const NOMINAL_SIZE: usize = 1024;
@@ -63,9 +63,9 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Reserves room for an event. `None` while the file is being read.
-    pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Error>> {
+    pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Unavailable>> {
         if let Some(trouble) = &self.trouble {
-            return Some(Err(unavailable(format!("The outbox cannot be used ({trouble}); nothing was sent"))));
+            return Some(Err(Unavailable::Unusable { cause: trouble.clone() }));
         }
         if self.phase == Phase::Loading {
             return None;
@@ -80,9 +80,7 @@ impl Ledger {
             self.reserved += 1;
             return Some(Ok(()));
         };
-        Some(Err(unavailable(format!(
-            "The outbox is full ({bound}): {waiting} events wait and {dead} are dead letters; nothing was sent"
-        ))))
+        Some(Err(Unavailable::Full { bound, waiting, dead }))
     }
 
     /// Gives reserved room back.
@@ -173,13 +171,10 @@ impl Ledger {
     }
 }
 
-pub(super) fn unavailable(message: impl Into<String>) -> Error {
-    Error::new(Code::StoreUnavailable, message).with_retryable(true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Code, Error};
 
     fn record(guest: &str) -> Record {
         Record::new(guest, "{}".into()).unwrap()
@@ -196,7 +191,7 @@ mod tests {
     }
 
     fn refusal(ledger: &mut Ledger, bounds: Bounds) -> String {
-        ledger.admit(bounds).unwrap().unwrap_err().details().message.clone()
+        ledger.admit(bounds).unwrap().unwrap_err().to_string()
     }
 
     #[test]
@@ -237,7 +232,7 @@ mod tests {
     fn trouble_refuses_and_says_that_it_may_pass() {
         let mut ledger = open();
         ledger.trouble = Some("No space left on device".into());
-        let error = ledger.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err();
+        let error = Error::from(ledger.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err());
         assert_eq!(error.code(), Code::StoreUnavailable);
         assert!(error.details().retryable && error.details().message.contains("No space left"), "{error}");
     }

@@ -2,6 +2,7 @@
 //!
 //! | room | what it does |
 //! | --- | --- |
+//! | [`error`] | what can be wrong with it |
 //! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
@@ -9,6 +10,7 @@
 //! | [`delivery`], [`retry`] | attempts, and what follows a failed one |
 
 mod delivery;
+mod error;
 mod file;
 mod ledger;
 mod queue;
@@ -37,8 +39,9 @@ use super::attempt::Messenger;
 use super::{Deliveries, Tell};
 use crate::error::{Code, Error};
 use crate::sync::lock;
+use error::Unavailable;
 use file::Locked;
-use ledger::{Bounds, Ledger, Phase, unavailable};
+use ledger::{Bounds, Ledger, Phase};
 use queue::{Chosen, Question, Queue};
 use record::Record;
 use writer::Writer;
@@ -105,8 +108,7 @@ impl Outbox {
             quiet: Notify::new(),
             closed: Notify::new(),
         });
-        Writer::start(Arc::clone(&shared), file)
-            .map_err(|error| unavailable("The outbox's thread could not be started").with_cause(error.to_string()))?;
+        Writer::start(Arc::clone(&shared), file).map_err(Unavailable::NoThread)?;
         runtime.spawn(delivery::run(Arc::clone(&shared)));
         Ok(Self(Arc::new(Owner(shared))))
     }
@@ -122,7 +124,7 @@ impl Outbox {
             let loaded = shared.loaded.notified();
             let admission = lock(&shared.ledger).admit(shared.bounds);
             match admission {
-                Some(outcome) => return outcome.map(|()| Place(Arc::clone(shared))),
+                Some(outcome) => return Ok(outcome.map(|()| Place(Arc::clone(shared)))?),
                 None => loaded.await,
             }
         }
@@ -207,7 +209,7 @@ impl Outbox {
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
         match self.shared().queue.ask(question).await {
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(unavailable("The outbox cannot be read or written at the moment")),
+            Ok(None) => Err(Unavailable::NoAnswer.into()),
             Err(_) => Err(Error::closed()),
         }
     }

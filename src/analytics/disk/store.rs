@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::backends::FileBackend;
@@ -10,6 +10,7 @@ use redb::{
     Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, StorageError, TableDefinition,
 };
 
+use super::error::{Damage, Refusal, StoreError};
 use super::record::Record;
 use super::schedule::Sequence;
 
@@ -30,15 +31,6 @@ const CACHE: usize = 4 << 20;
 /// A file over this many bytes is made smaller when it is opened, if most of it is empty.
 const WORTH_COMPACTING: u64 = 64 << 20;
 const MOSTLY_EMPTY: u64 = 4;
-
-/// Why a store does not do what it should.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// What is in the file is not what was written.
-    Damaged(String),
-    /// The system refuses, or the file is a newer version's.
-    Refused(String),
-}
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +85,7 @@ impl StorageBackend for Locked {
 
 impl Store {
     /// Opens what is in the file, or makes it new where it is empty. Every page is read and verified.
-    pub(super) fn open(file: File) -> Result<Self, Trouble> {
+    pub(super) fn open(file: File) -> Result<Self, StoreError> {
         guarded(|| {
             let length = file.metadata().map_err(StorageError::Io)?.len();
             let mut database = Builder::new()
@@ -109,9 +101,7 @@ impl Store {
                 match format {
                     None => drop(about.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?),
                     Some(FORMAT) => {}
-                    Some(other) => {
-                        return Err(Trouble::Refused(format!("it has the format {other} of a newer version")));
-                    }
+                    Some(other) => return Err(Refusal::NewerFormat(other).into()),
                 }
             }
             let is_wasteful = length > WORTH_COMPACTING && length / MOSTLY_EMPTY > transaction.stats()?.stored_bytes();
@@ -124,7 +114,7 @@ impl Store {
     }
 
     /// Shows every event that waits, then every dead letter, each in order, with its bytes.
-    pub(super) fn scan(&self, mut see: impl FnMut(Kind, Sequence, &Record, usize)) -> Result<(), Trouble> {
+    pub(super) fn scan(&self, mut see: impl FnMut(Kind, Sequence, &Record, usize)) -> Result<(), StoreError> {
         guarded(|| {
             let transaction = self.0.begin_read()?;
             for (kind, table) in [(Kind::Waiting, WAITING), (Kind::Dead, DEAD)] {
@@ -138,7 +128,7 @@ impl Store {
     }
 
     /// Makes all changes, or none; they are durable when this returns.
-    pub(super) fn commit(&self, changes: &Changes) -> Result<Sizes, Trouble> {
+    pub(super) fn commit(&self, changes: &Changes) -> Result<Sizes, StoreError> {
         guarded(|| {
             let mut sizes = Vec::with_capacity(changes.len());
             let transaction = self.0.begin_write()?;
@@ -171,7 +161,7 @@ impl Store {
     }
 
     /// An event that waits.
-    pub(super) fn load(&self, sequence: Sequence) -> Result<Option<Record>, Trouble> {
+    pub(super) fn load(&self, sequence: Sequence) -> Result<Option<Record>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(WAITING)?;
             table.get(sequence)?.map(|bytes| decode(bytes.value())).transpose()
@@ -179,7 +169,7 @@ impl Store {
     }
 
     /// All dead letters.
-    pub(super) fn dead(&self) -> Result<Vec<(Sequence, Record)>, Trouble> {
+    pub(super) fn dead(&self) -> Result<Vec<(Sequence, Record)>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(DEAD)?;
             let mut dead = Vec::new();
@@ -197,28 +187,10 @@ fn format_of(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Record, Trouble> {
-    Record::decode(bytes).ok_or_else(|| Trouble::Damaged("a record does not match its checksum".into()))
+fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
+    Record::decode(bytes).ok_or_else(|| Damage::Checksum.into())
 }
 
-/// redb promises errors for damaged files, and panics where it has overlooked one.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Trouble::Damaged("reading it ended in a panic".into())))
-}
-
-impl<E: Into<redb::Error>> From<E> for Trouble {
-    fn from(error: E) -> Self {
-        match error.into() {
-            redb::Error::Io(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
-                Self::Damaged(error.to_string())
-            }
-            error @ (redb::Error::Corrupted(_)
-            | redb::Error::RepairAborted
-            | redb::Error::UpgradeRequired(_)
-            | redb::Error::TableTypeMismatch { .. }
-            | redb::Error::TableIsMultimap(_)
-            | redb::Error::TypeDefinitionChanged { .. }) => Self::Damaged(error.to_string()),
-            error => Self::Refused(error.to_string()),
-        }
-    }
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Damage::Panic.into()))
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::StoreError;
 use super::ledger::Ledger;
 use super::record::{self, Record};
 use super::schedule::Sequence;
-use super::store::{Change, Changes, Kind, Store, Trouble};
+use super::store::{Change, Changes, Kind, Store};
 use super::testing::Folder;
 
 const PAGE: u64 = 4096;
@@ -36,7 +37,7 @@ fn all(numbers: RangeInclusive<Sequence>, change: impl Fn(Sequence) -> Change) -
 
 type Contents = (Vec<(Sequence, String)>, Vec<(Sequence, String)>);
 
-fn contents(store: &Store) -> Result<Contents, Trouble> {
+fn contents(store: &Store) -> Result<Contents, StoreError> {
     let (mut waiting, mut dead) = (Vec::new(), Vec::new());
     store.scan(|kind, sequence, record, _| {
         let side = if kind == Kind::Waiting { &mut waiting } else { &mut dead };
@@ -123,8 +124,8 @@ fn survive(damage: impl Fn(&File, u64)) {
                 assert!(after == before, "damage that went unseen");
                 store.commit(&all(1000..=1010, |number| Change::Put(record(number)))).unwrap();
             }
-            Err(Trouble::Damaged(_)) => noticed += 1,
-            Err(Trouble::Refused(cause)) => panic!("damage must not look like a refusal: {cause}"),
+            Err(StoreError::Damaged(_)) => noticed += 1,
+            Err(StoreError::Refused(cause)) => panic!("damage must not look like a refusal: {cause}"),
         }
     }
     assert!(noticed > 0, "no damage was any");
@@ -169,7 +170,7 @@ fn another_kind_of_file_is_noticed() {
     for content in [&b"x"[..], b"{\"not\":\"an outbox\"}", &[0; 10_000], &garbage(100_000), b"SQLite format 3\0"] {
         std::fs::write(folder.file("other"), content).unwrap();
         let outcome = Store::open(file(&folder.file("other"))).map(drop);
-        assert!(matches!(outcome, Err(Trouble::Damaged(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(StoreError::Damaged(_))), "{outcome:?}");
     }
 }
 
@@ -183,7 +184,7 @@ fn a_newer_versions_file_is_left_alone() {
     transaction.open_table(about).unwrap().insert(0, 2_u64.to_le_bytes().as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(Store::open(file(&folder.file("outbox"))), Err(Trouble::Refused(_))));
+    assert!(matches!(Store::open(file(&folder.file("outbox"))), Err(StoreError::Refused(_))));
 }
 
 #[test]

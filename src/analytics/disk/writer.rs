@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Shared;
+use super::error::{Damage, Refusal, StoreError};
 use super::file::Locked;
 use super::ledger::{Ledger, Phase};
 use super::queue::{Chosen, Loaded, Question};
 use super::record::{self, DeadLetter};
 use super::schedule::Sequence;
-use super::store::{Change, Changes, Kind, Sizes, Store, Trouble};
+use super::store::{Change, Changes, Kind, Sizes, Store};
 use crate::analytics::News;
 use crate::sync::lock;
 
@@ -72,17 +73,17 @@ impl Writer {
 
     fn open(&mut self) {
         let began = Instant::now();
-        let opened = self.try_open().or_else(|trouble| match trouble {
-            Trouble::Damaged(cause) => self.replace(&cause),
-            refused @ Trouble::Refused(_) => Err(refused),
+        let opened = self.try_open().or_else(|error| match error {
+            StoreError::Damaged(damage) => self.replace(&damage),
+            refused @ StoreError::Refused(_) => Err(refused),
         });
         match opened {
             Ok(store) => {
                 self.store = Some(store);
                 lock(&self.shared.ledger).trouble = None;
             }
-            Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => {
-                self.refuse(&cause);
+            Err(error) => {
+                self.refuse(&error);
                 self.next_try += began.elapsed() * TRYING_SHARE;
             }
         }
@@ -90,15 +91,15 @@ impl Writer {
         self.shared.loaded.notify_waiters();
     }
 
-    fn try_open(&self) -> Result<Store, Trouble> {
-        let handle = self.file.handle().map_err(|error| Trouble::Refused(error.to_string()))?;
+    fn try_open(&self) -> Result<Store, StoreError> {
+        let handle = self.file.handle().map_err(Refusal::Io)?;
         let store = Store::open(handle)?;
         let is_loading = lock(&self.shared.ledger).phase == Phase::Loading;
         if is_loading { self.load(&store).map(|()| store) } else { Ok(store) }
     }
 
     /// Takes up what was left.
-    fn load(&self, store: &Store) -> Result<(), Trouble> {
+    fn load(&self, store: &Store) -> Result<(), StoreError> {
         let (now, wall) = (Instant::now(), record::wall_now());
         let (mut ledger, mut last) = (Ledger::default(), 0);
         store.scan(|kind, sequence, record, size| {
@@ -119,11 +120,11 @@ impl Writer {
     }
 
     /// Sets a damaged file aside and begins an empty one.
-    fn replace(&mut self, cause: &str) -> Result<Store, Trouble> {
+    fn replace(&mut self, damage: &Damage) -> Result<Store, StoreError> {
         self.store = None;
-        let aside = self.file.set_aside().map_err(|error| Trouble::Refused(error.to_string()))?;
+        let aside = self.file.set_aside().map_err(Refusal::Io)?;
         (self.shared.tell)(News::SetAside(format!(
-            "The outbox file was damaged ({cause}). It is {} now, and a new one is in use; events that waited in it are \
+            "The outbox file was damaged ({damage}). It is {} now, and a new one is in use; events that waited in it are \
              not sent",
             aside.display()
         )));
@@ -138,11 +139,11 @@ impl Writer {
     }
 
     /// From now on, guests are refused before anything is sent.
-    fn refuse(&mut self, cause: &str) {
+    fn refuse(&mut self, cause: &StoreError) {
         self.store = None;
         self.next_try = Instant::now() + TRY_AGAIN;
         let mut ledger = lock(&self.shared.ledger);
-        let is_news = ledger.trouble.replace(cause.to_owned()).is_none();
+        let is_news = ledger.trouble.replace(cause.to_string()).is_none();
         drop(ledger);
         if is_news {
             (self.shared.tell)(News::Unwritable(format!(
@@ -158,7 +159,7 @@ impl Writer {
             return self.store.is_some();
         }
         let mut outcome = self.commit();
-        if let Some(Err(Trouble::Damaged(_))) = outcome {
+        if let Some(Err(StoreError::Damaged(_))) = outcome {
             // Opened again, the file is verified, and replaced where that is needed.
             self.store = None;
             self.open();
@@ -175,8 +176,8 @@ impl Writer {
                 }
             }
             failed => {
-                if let Some(Err(Trouble::Damaged(cause) | Trouble::Refused(cause))) = failed {
-                    self.refuse(&cause);
+                if let Some(Err(error)) = failed {
+                    self.refuse(&error);
                 }
                 lock(&self.shared.ledger).unsaved(&self.pending, added);
             }
@@ -187,7 +188,7 @@ impl Writer {
         self.pending.is_empty()
     }
 
-    fn commit(&self) -> Option<Result<Sizes, Trouble>> {
+    fn commit(&self) -> Option<Result<Sizes, StoreError>> {
         self.store.as_ref().map(|store| store.commit(&self.pending))
     }
 
@@ -240,17 +241,17 @@ impl Writer {
         self.save(&[]).then_some(count)
     }
 
-    fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, Trouble>) -> Option<T> {
+    fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Option<T> {
         match work(self.store.as_ref()?) {
             Ok(value) => Some(value),
-            Err(Trouble::Refused(cause)) => {
-                self.refuse(&cause);
+            Err(refused @ StoreError::Refused(_)) => {
+                self.refuse(&refused);
                 None
             }
-            Err(Trouble::Damaged(cause)) => {
-                match self.replace(&cause) {
+            Err(StoreError::Damaged(damage)) => {
+                match self.replace(&damage) {
                     Ok(store) => self.store = Some(store),
-                    Err(Trouble::Damaged(cause) | Trouble::Refused(cause)) => self.refuse(&cause),
+                    Err(error) => self.refuse(&error),
                 }
                 self.save(&[]);
                 None
