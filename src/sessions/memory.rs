@@ -1,8 +1,8 @@
-//! Sessions in memory: 20 bytes each, no timer, no pause when the store grows, and a hard bound.
+//! Sessions in memory: entries of 20 bytes, no timer, no pause when the store grows, and a hard bound.
 //!
-//! Extendible hashing: all tables have one size, and a directory that the first bits of a key point into says which one
-//! to look at. A full table is split in two, which moves a few hundred entries; nothing is ever rehashed as a whole, and
-//! what growth frees is of the size that growth needs. Expired entries are swept a table at a time as new ones come in.
+//! Extendible hashing: all shards have one size, and a directory that the first bits of a key point into says in which
+//! one a key is. A full shard is split in two, which moves at most 1,792 entries. No other shard is touched, and what a
+//! split frees is of the size that the next one needs. Expired entries are swept a shard at a time as new ones come in.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Key;
-use super::table::{Entry, HELD, Table, prefix};
+use super::shard::{Entry, HELD, Shard, prefix};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 
-/// Every so many reservations one table is swept, whether it is full or not.
+/// Every so many reservations one shard is swept, whether it is full or not.
 const SWEEP_EVERY: u32 = 8;
 
 /// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 31 bits last for four years.
@@ -32,10 +32,10 @@ pub(crate) struct MemoryStore {
 }
 
 struct State {
-    /// By the first `depth` bits of a key: the number of its table.
+    /// By the first `depth` bits of a key: the number of its shard.
     directory: Vec<u32>,
     depth: u32,
-    tables: Vec<Table>,
+    shards: Vec<Shard>,
     len: usize,
     next_owner: u32,
     sweep_next: usize,
@@ -44,7 +44,7 @@ struct State {
 impl MemoryStore {
     pub(crate) fn new(max_sessions: usize) -> Self {
         let state =
-            State { directory: vec![0], depth: 0, tables: vec![Table::new(0)], len: 0, next_owner: 0, sweep_next: 0 };
+            State { directory: vec![0], depth: 0, shards: vec![Shard::new(0)], len: 0, next_owner: 0, sweep_next: 0 };
         Self { state: Mutex::new(state), max_sessions, start: Instant::now() }
     }
 
@@ -58,7 +58,7 @@ impl MemoryStore {
         if owner.is_multiple_of(SWEEP_EVERY) {
             state.sweep_one(now);
         }
-        if let Some(entry) = state.table_of(key).find(key) {
+        if let Some(entry) = state.shard_of(key).find(key) {
             if entry.lives(now) {
                 return Err(Error::duplicate_session());
             }
@@ -77,10 +77,10 @@ impl MemoryStore {
     pub(crate) fn commit(&self, key: Key, holding: Holding, life: Duration) {
         let expires = self.now().saturating_add(ticks(life)).clamp(1, HELD - 1);
         let mut state = lock(&self.state);
-        let table = state.table_of(key);
-        if let Some(entry) = table.find(key).filter(|entry| entry.mark == holding.0) {
+        let shard = state.shard_of(key);
+        if let Some(entry) = shard.find(key).filter(|entry| entry.mark == holding.0) {
             entry.mark = expires;
-            table.earliest = table.earliest.min(expires);
+            shard.earliest = shard.earliest.min(expires);
         }
     }
 
@@ -98,7 +98,7 @@ impl MemoryStore {
     pub(crate) fn len(&self) -> usize {
         let now = self.now();
         let mut state = lock(&self.state);
-        let swept: usize = state.tables.iter_mut().map(|table| table.sweep(now)).sum();
+        let swept: usize = state.shards.iter_mut().map(|shard| shard.sweep(now)).sum();
         state.len -= swept;
         state.len
     }
@@ -109,51 +109,55 @@ impl MemoryStore {
 }
 
 impl State {
-    fn table_of(&mut self, key: Key) -> &mut Table {
+    fn shard_of(&mut self, key: Key) -> &mut Shard {
         let number = self.directory[prefix(key, self.depth)] as usize;
-        &mut self.tables[number]
+        &mut self.shards[number]
     }
 
     fn insert(&mut self, entry: Entry, now: u32) {
-        while self.table_of(entry.key).is_full() {
-            match self.table_of(entry.key).sweep(now) {
-                0 => self.split(entry.key),
-                swept => self.len -= swept,
+        while self.shard_of(entry.key).is_full() {
+            let shard = self.shard_of(entry.key);
+            let swept = shard.sweep(now);
+            if shard.is_worth_a_split() {
+                self.split(entry.key);
+            } else {
+                shard.rebuild();
             }
+            self.len -= swept;
         }
-        self.table_of(entry.key).insert(entry);
+        self.shard_of(entry.key).insert(entry);
         self.len += 1;
     }
 
-    /// Splits the table of a key; the directory doubles where it does not tell the halves apart.
+    /// Splits the shard of a key; the directory doubles where it does not tell the halves apart.
     fn split(&mut self, key: Key) {
-        if self.table_of(key).depth == self.depth {
+        if self.shard_of(key).depth == self.depth {
             self.directory = self.directory.iter().flat_map(|number| [*number, *number]).collect();
             self.depth += 1;
         }
-        let table = self.table_of(key);
-        let other = table.split();
+        let shard = self.shard_of(key);
+        let other = shard.split();
         // Where the directory points to the half that moved: all that share its bits, whatever follows them.
         let ones = prefix(key, other.depth) | 1;
         let rest = self.depth - other.depth;
-        let number = self.tables.len() as u32;
+        let number = self.shards.len() as u32;
         self.directory[ones << rest..(ones + 1) << rest].fill(number);
-        self.tables.push(other);
+        self.shards.push(other);
     }
 
     fn sweep_one(&mut self, now: u32) {
-        let swept = self.tables[self.sweep_next].sweep(now);
+        let swept = self.shards[self.sweep_next].sweep(now);
         self.len -= swept;
-        self.sweep_next = (self.sweep_next + 1) % self.tables.len();
+        self.sweep_next = (self.sweep_next + 1) % self.shards.len();
         // Splits are for good, but an empty store need not keep what a busy day has left.
-        if self.len == 0 && self.tables.len() > 1 {
-            (self.directory, self.depth, self.tables, self.sweep_next) = (vec![0], 0, vec![Table::new(0)], 0);
+        if self.len == 0 && self.shards.len() > 1 {
+            (self.directory, self.depth, self.shards, self.sweep_next) = (vec![0], 0, vec![Shard::new(0)], 0);
         }
     }
 
-    /// Looks for expired entries until some are found; tables whose entries all live are passed over unread.
+    /// Looks for expired entries until some are found; shards whose entries all live are passed over unread.
     fn make_room(&mut self, now: u32) -> bool {
-        for _ in 0..self.tables.len() {
+        for _ in 0..self.shards.len() {
             let before = self.len;
             self.sweep_one(now);
             if self.len < before {
@@ -163,8 +167,8 @@ impl State {
         false
     }
 
-    fn remove(&mut self, key: Key, matches: impl FnOnce(&Entry) -> bool) {
-        if self.table_of(key).remove(key, matches) {
+    fn remove(&mut self, key: Key, matches: impl Fn(&Entry) -> bool) {
+        if self.shard_of(key).remove(key, matches) {
             self.len -= 1;
         }
     }
@@ -186,7 +190,7 @@ fn ticks_in(nanos: u128, up: bool) -> u32 {
 mod tests {
     use super::*;
     use crate::sessions::Keys;
-    use crate::sessions::table::TABLE_ENTRIES;
+    use crate::sessions::shard::SHARD_CAPACITY;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -249,11 +253,11 @@ mod tests {
         (0..=SWEEP_EVERY).for_each(|_| drop(store.reserve(keys.of("x"))));
         store.invalidate(keys.of("x"));
         (0..=SWEEP_EVERY).for_each(|i| drop(store.reserve(keys.of(&i.to_string()))));
-        assert_eq!(lock(&store.state).tables.len(), 1);
+        assert_eq!(lock(&store.state).shards.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_key_is_found_again_after_the_tables_were_split() {
+    async fn every_key_is_found_again_after_the_shards_were_split() {
         let (store, keys) = (MemoryStore::new(1_000_000), Keys::random());
         for i in 0..50_000 {
             commit(&store, keys.of(&i.to_string()), HOUR);
@@ -261,12 +265,12 @@ mod tests {
         assert!((0..50_000).all(|i| store.reserve(keys.of(&i.to_string())).is_err()));
         assert_eq!(store.len(), 50_000);
         let state = lock(&store.state);
-        let fill = 50_000.0 / (state.tables.len() * TABLE_ENTRIES) as f64;
+        let fill = 50_000.0 / (state.shards.len() * SHARD_CAPACITY) as f64;
         assert!(fill > 0.5, "{fill}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn counts_agree_with_the_tables_after_any_mixture() {
+    async fn counts_agree_with_the_shards_after_any_mixture() {
         let (store, keys) = (MemoryStore::new(300), Keys::random());
         fastrand::seed(7);
         for _ in 0..20_000 {
@@ -278,7 +282,7 @@ mod tests {
                 (_, Err(_)) => tokio::time::advance(Duration::from_millis(fastrand::u64(0..200))).await,
             }
             let state = lock(&store.state);
-            assert_eq!(state.len, state.tables.iter().map(|table| table.len).sum::<usize>());
+            assert_eq!(state.len, state.shards.iter().map(Shard::len).sum::<usize>());
             assert!(state.len <= 300);
         }
     }

@@ -1,6 +1,6 @@
 //! The duplicate guard: who holds which e-mail and channel, and for how long.
 //!
-//! - [`memory`]: the store of one process, made of [`table`]s
+//! - [`memory`]: the store of one process, made of [`shard`]s
 //! - [`shared`]: a store that several processes share; [`redis`] is one, and [`custom`] whatever the user has
 //! - [`renewal`]: keeps the reservations in it alive
 //! - [`guard`]: either of the two
@@ -12,8 +12,8 @@ pub(crate) mod guests;
 pub(crate) mod memory;
 pub(crate) mod redis;
 mod renewal;
+mod shard;
 pub(crate) mod shared;
-mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
