@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Key;
-use super::shard::{Entry, HELD, Shard, prefix};
+use super::shard::{RESERVED, SessionEntry, Shard, prefix};
 use crate::error::{Code, Error};
+use crate::sessions::key::KeyHash;
 use crate::sync::lock;
 
 /// Every so many reservations one shard is swept, whether it is full or not.
@@ -20,87 +20,88 @@ const SWEEP_EVERY: u32 = 8;
 /// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 31 bits last for four years.
 const TICKS_PER_SECOND: u128 = 16;
 
-/// Proof of a reservation: only its holder can commit or release it.
+/// Tells a reservation from all others: only the call that made it can commit or release it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Holding(u32);
+pub(super) struct ReservationId(u32);
 
-/// A bounded set of session keys with expiry.
-pub(crate) struct MemoryStore {
-    state: Mutex<State>,
+/// A bounded set of session keys that expire.
+pub(super) struct MemoryStore {
+    shards: Mutex<Shards>,
     max_sessions: usize,
     start: Instant,
 }
 
-struct State {
+/// All shards, and in which of them a key is.
+struct Shards {
     /// By the first `depth` bits of a key: the number of its shard.
     directory: Vec<u32>,
     depth: u32,
-    shards: Vec<Shard>,
+    all: Vec<Shard>,
     len: usize,
-    next_owner: u32,
+    next_id: u32,
     sweep_next: usize,
 }
 
 impl MemoryStore {
-    pub(crate) fn new(max_sessions: usize) -> Self {
-        let state =
-            State { directory: vec![0], depth: 0, shards: vec![Shard::new(0)], len: 0, next_owner: 0, sweep_next: 0 };
-        Self { state: Mutex::new(state), max_sessions, start: Instant::now() }
+    pub(super) fn new(max_sessions: usize) -> Self {
+        let shards =
+            Shards { directory: vec![0], depth: 0, all: vec![Shard::new(0)], len: 0, next_id: 0, sweep_next: 0 };
+        Self { shards: Mutex::new(shards), max_sessions, start: Instant::now() }
     }
 
     /// Takes a key that nobody holds.
-    pub(crate) fn reserve(&self, key: Key) -> Result<Holding, Error> {
+    pub(super) fn reserve(&self, key: KeyHash) -> Result<ReservationId, Error> {
         let now = self.now();
-        let mut state = lock(&self.state);
-        let owner = state.next_owner;
-        state.next_owner = owner.wrapping_add(1);
-        let mark = HELD | owner;
-        if owner.is_multiple_of(SWEEP_EVERY) {
-            state.sweep_one(now);
+        let mut shards = lock(&self.shards);
+        let number = shards.next_id;
+        shards.next_id = number.wrapping_add(1);
+        let mark = RESERVED | number;
+        if number.is_multiple_of(SWEEP_EVERY) {
+            shards.sweep_one(now);
         }
-        if let Some(entry) = state.shard_of(key).find(key) {
+        if let Some(entry) = shards.shard_of(key).find(key) {
             if entry.lives(now) {
                 return Err(Error::duplicate_session());
             }
             entry.mark = mark;
-            return Ok(Holding(mark));
+            return Ok(ReservationId(mark));
         }
-        if state.len >= self.max_sessions && !state.make_room(now) {
+        if shards.len >= self.max_sessions && !shards.make_room(now) {
             let message = format!("The session store is full: {} sessions are live (maxSessions)", self.max_sessions);
             return Err(Error::new(Code::SessionCapacity, message).with_retryable(true));
         }
-        state.insert(Entry { key, mark }, now);
-        Ok(Holding(mark))
+        shards.insert(SessionEntry { key, mark }, now);
+        Ok(ReservationId(mark))
     }
 
     /// Gives a reservation its life.
-    pub(crate) fn commit(&self, key: Key, holding: Holding, life: Duration) {
-        let expires = self.now().saturating_add(ticks(life)).clamp(1, HELD - 1);
-        let mut state = lock(&self.state);
-        let shard = state.shard_of(key);
-        if let Some(entry) = shard.find(key).filter(|entry| entry.mark == holding.0) {
+    pub(super) fn commit(&self, key: KeyHash, id: ReservationId, life: Duration) {
+        let expires = self.now().saturating_add(ticks(life)).clamp(1, RESERVED - 1);
+        let mut shards = lock(&self.shards);
+        let shard = shards.shard_of(key);
+        if let Some(entry) = shard.find(key).filter(|entry| entry.mark == id.0) {
             entry.mark = expires;
             shard.earliest = shard.earliest.min(expires);
         }
     }
 
     /// Gives up a reservation. Somebody else's is left alone.
-    pub(crate) fn release(&self, key: Key, holding: Holding) {
-        lock(&self.state).remove(key, |entry| entry.mark == holding.0);
+    pub(super) fn release(&self, key: KeyHash, id: ReservationId) {
+        lock(&self.shards).remove(key, |entry| entry.mark == id.0);
     }
 
     /// Ends a session or a reservation, whoever holds it.
-    pub(crate) fn invalidate(&self, key: Key) {
-        lock(&self.state).remove(key, |_| true);
+    pub(super) fn invalidate(&self, key: KeyHash) {
+        lock(&self.shards).remove(key, |_| true);
     }
 
     /// Live sessions and reservations.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let now = self.now();
-        let mut state = lock(&self.state);
-        let swept: usize = state.shards.iter_mut().map(|shard| shard.sweep(now)).sum();
-        state.len -= swept;
-        state.len
+        let mut shards = lock(&self.shards);
+        let swept: usize = shards.all.iter_mut().map(|shard| shard.sweep(now)).sum();
+        shards.len -= swept;
+        shards.len
     }
 
     fn now(&self) -> u32 {
@@ -108,13 +109,13 @@ impl MemoryStore {
     }
 }
 
-impl State {
-    fn shard_of(&mut self, key: Key) -> &mut Shard {
+impl Shards {
+    fn shard_of(&mut self, key: KeyHash) -> &mut Shard {
         let number = self.directory[prefix(key, self.depth)] as usize;
-        &mut self.shards[number]
+        &mut self.all[number]
     }
 
-    fn insert(&mut self, entry: Entry, now: u32) {
+    fn insert(&mut self, entry: SessionEntry, now: u32) {
         while self.shard_of(entry.key).is_full() {
             let shard = self.shard_of(entry.key);
             let swept = shard.sweep(now);
@@ -130,7 +131,7 @@ impl State {
     }
 
     /// Splits the shard of a key; the directory doubles where it does not tell the halves apart.
-    fn split(&mut self, key: Key) {
+    fn split(&mut self, key: KeyHash) {
         if self.shard_of(key).depth == self.depth {
             self.directory = self.directory.iter().flat_map(|number| [*number, *number]).collect();
             self.depth += 1;
@@ -140,24 +141,24 @@ impl State {
         // Where the directory points to the half that moved: all that share its bits, whatever follows them.
         let ones = prefix(key, other.depth) | 1;
         let rest = self.depth - other.depth;
-        let number = self.shards.len() as u32;
+        let number = self.all.len() as u32;
         self.directory[ones << rest..(ones + 1) << rest].fill(number);
-        self.shards.push(other);
+        self.all.push(other);
     }
 
     fn sweep_one(&mut self, now: u32) {
-        let swept = self.shards[self.sweep_next].sweep(now);
+        let swept = self.all[self.sweep_next].sweep(now);
         self.len -= swept;
-        self.sweep_next = (self.sweep_next + 1) % self.shards.len();
+        self.sweep_next = (self.sweep_next + 1) % self.all.len();
         // Splits are for good, but an empty store need not keep what a busy day has left.
-        if self.len == 0 && self.shards.len() > 1 {
-            (self.directory, self.depth, self.shards, self.sweep_next) = (vec![0], 0, vec![Shard::new(0)], 0);
+        if self.len == 0 && self.all.len() > 1 {
+            (self.directory, self.depth, self.all, self.sweep_next) = (vec![0], 0, vec![Shard::new(0)], 0);
         }
     }
 
     /// Looks for expired entries until some are found; shards whose entries all live are passed over unread.
     fn make_room(&mut self, now: u32) -> bool {
-        for _ in 0..self.shards.len() {
+        for _ in 0..self.all.len() {
             let before = self.len;
             self.sweep_one(now);
             if self.len < before {
@@ -167,7 +168,7 @@ impl State {
         false
     }
 
-    fn remove(&mut self, key: Key, matches: impl Fn(&Entry) -> bool) {
+    fn remove(&mut self, key: KeyHash, matches: impl Fn(&SessionEntry) -> bool) {
         if self.shard_of(key).remove(key, matches) {
             self.len -= 1;
         }
@@ -183,25 +184,25 @@ fn ticks_in(nanos: u128, up: bool) -> u32 {
     const NANOS_PER_SECOND: u128 = 1_000_000_000;
     let scaled = nanos.saturating_mul(TICKS_PER_SECOND);
     let ticks = if up { scaled.div_ceil(NANOS_PER_SECOND) } else { scaled / NANOS_PER_SECOND };
-    u32::try_from(ticks).unwrap_or(HELD - 1).min(HELD - 1)
+    u32::try_from(ticks).unwrap_or(RESERVED - 1).min(RESERVED - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sessions::Keys;
-    use crate::sessions::shard::SHARD_CAPACITY;
+    use crate::sessions::key::KeyHasher;
+    use crate::sessions::memory::shard::SHARD_CAPACITY;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn commit(store: &MemoryStore, key: Key, life: Duration) {
-        let holding = store.reserve(key).unwrap();
-        store.commit(key, holding, life);
+    fn commit(store: &MemoryStore, key: KeyHash, life: Duration) {
+        let id = store.reserve(key).unwrap();
+        store.commit(key, id, life);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_blocks_its_key_until_its_token_expires() {
-        let (store, key) = (MemoryStore::new(10), Keys::random().of("a"));
+        let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("a"));
         commit(&store, key, Duration::from_millis(1500));
         tokio::time::advance(Duration::from_millis(1499)).await;
         assert_eq!(store.reserve(key).unwrap_err().code(), Code::DuplicateSession);
@@ -211,7 +212,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reservation_does_not_expire_and_can_be_released_by_its_holder_alone() {
-        let (store, key) = (MemoryStore::new(10), Keys::random().of("a"));
+        let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("a"));
         let first = store.reserve(key).unwrap();
         tokio::time::advance(HOUR * 24 * 365).await;
         assert!(store.reserve(key).is_err());
@@ -226,64 +227,64 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_store_refuses_until_something_expires() {
-        let (store, keys) = (MemoryStore::new(1000), Keys::random());
+        let (store, hasher) = (MemoryStore::new(1000), KeyHasher::random());
         for i in 0..1000 {
-            commit(&store, keys.of(&i.to_string()), if i == 500 { Duration::from_secs(1) } else { HOUR });
+            commit(&store, hasher.hash(&i.to_string()), if i == 500 { Duration::from_secs(1) } else { HOUR });
         }
-        assert_eq!(store.reserve(keys.of("x")).unwrap_err().code(), Code::SessionCapacity);
+        assert_eq!(store.reserve(hasher.hash("x")).unwrap_err().code(), Code::SessionCapacity);
         tokio::time::advance(Duration::from_secs(2)).await;
-        let holding = store.reserve(keys.of("x")).unwrap();
-        assert_eq!(store.reserve(keys.of("y")).unwrap_err().code(), Code::SessionCapacity);
-        store.release(keys.of("x"), holding);
+        let id = store.reserve(hasher.hash("x")).unwrap();
+        assert_eq!(store.reserve(hasher.hash("y")).unwrap_err().code(), Code::SessionCapacity);
+        store.release(hasher.hash("x"), id);
         assert_eq!(store.len(), 999);
     }
 
     #[tokio::test(start_paused = true)]
     async fn expired_sessions_leave_by_themselves() {
-        let (store, keys) = (MemoryStore::new(1_000_000), Keys::random());
+        let (store, hasher) = (MemoryStore::new(1_000_000), KeyHasher::random());
         for round in 0..20 {
             for i in 0..20_000 {
-                commit(&store, keys.of(&format!("{round}-{i}")), Duration::from_secs(10));
+                commit(&store, hasher.hash(&format!("{round}-{i}")), Duration::from_secs(10));
             }
             tokio::time::advance(Duration::from_secs(11)).await;
         }
-        let held = lock(&store.state).len;
+        let held = lock(&store.shards).len;
         assert!(held <= 40_000, "{held} of 400,000 are still held");
         assert_eq!(store.len(), 0);
-        (0..=SWEEP_EVERY).for_each(|_| drop(store.reserve(keys.of("x"))));
-        store.invalidate(keys.of("x"));
-        (0..=SWEEP_EVERY).for_each(|i| drop(store.reserve(keys.of(&i.to_string()))));
-        assert_eq!(lock(&store.state).shards.len(), 1);
+        (0..=SWEEP_EVERY).for_each(|_| drop(store.reserve(hasher.hash("x"))));
+        store.invalidate(hasher.hash("x"));
+        (0..=SWEEP_EVERY).for_each(|i| drop(store.reserve(hasher.hash(&i.to_string()))));
+        assert_eq!(lock(&store.shards).all.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_key_is_found_again_after_the_shards_were_split() {
-        let (store, keys) = (MemoryStore::new(1_000_000), Keys::random());
+        let (store, hasher) = (MemoryStore::new(1_000_000), KeyHasher::random());
         for i in 0..50_000 {
-            commit(&store, keys.of(&i.to_string()), HOUR);
+            commit(&store, hasher.hash(&i.to_string()), HOUR);
         }
-        assert!((0..50_000).all(|i| store.reserve(keys.of(&i.to_string())).is_err()));
+        assert!((0..50_000).all(|i| store.reserve(hasher.hash(&i.to_string())).is_err()));
         assert_eq!(store.len(), 50_000);
-        let state = lock(&store.state);
-        let fill = 50_000.0 / (state.shards.len() * SHARD_CAPACITY) as f64;
+        let shards = lock(&store.shards);
+        let fill = 50_000.0 / (shards.all.len() * SHARD_CAPACITY) as f64;
         assert!(fill > 0.5, "{fill}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn counts_agree_with_the_shards_after_any_mixture() {
-        let (store, keys) = (MemoryStore::new(300), Keys::random());
+        let (store, hasher) = (MemoryStore::new(300), KeyHasher::random());
         fastrand::seed(7);
         for _ in 0..20_000 {
-            let key = keys.of(&fastrand::u32(0..500).to_string());
+            let key = hasher.hash(&fastrand::u32(0..500).to_string());
             match (fastrand::u8(0..4), store.reserve(key)) {
-                (0, Ok(holding)) => store.release(key, holding),
+                (0, Ok(id)) => store.release(key, id),
                 (1, _) => store.invalidate(key),
-                (_, Ok(holding)) => store.commit(key, holding, Duration::from_secs(fastrand::u64(0..20))),
+                (_, Ok(id)) => store.commit(key, id, Duration::from_secs(fastrand::u64(0..20))),
                 (_, Err(_)) => tokio::time::advance(Duration::from_millis(fastrand::u64(0..200))).await,
             }
-            let state = lock(&store.state);
-            assert_eq!(state.len, state.shards.iter().map(Shard::len).sum::<usize>());
-            assert!(state.len <= 300);
+            let shards = lock(&store.shards);
+            assert_eq!(shards.len, shards.all.iter().map(Shard::len).sum::<usize>());
+            assert!(shards.len <= 300);
         }
     }
 }
