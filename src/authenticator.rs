@@ -27,10 +27,11 @@ use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
-use crate::sessions::guard::{Guard, Hold};
-use crate::sessions::guests::{Guests, Known};
+use crate::sessions::Sessions;
+use crate::sessions::guest_cache::{GuestCache, KnownGuest};
+use crate::sessions::key::{KeyHash, session_key};
+use crate::sessions::reservation::Reservation;
 use crate::sessions::shared::Warn;
-use crate::sessions::{Key, session_key};
 use crate::shared;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
@@ -47,8 +48,8 @@ struct Inner {
     api: Arc<GuestApi>,
     preflight: Option<Preflight>,
     rotation: Rotation,
-    sessions: Guard,
-    guests: Guests,
+    sessions: Sessions,
+    guests: GuestCache,
     enricher: Enricher,
     /// Calls past their reservation; the rest wait in order.
     admission: Semaphore,
@@ -122,9 +123,9 @@ impl Authenticator {
         };
         Ok(Self(Arc::new(Inner {
             preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
-            rotation: Rotation::new(Arc::clone(&api), sessions.keys().clone(), shared),
+            rotation: Rotation::new(Arc::clone(&api), sessions.hasher().clone(), shared),
             sessions,
-            guests: Guests::default(),
+            guests: GuestCache::default(),
             admission: Semaphore::new(traffic.max_concurrency as usize),
             traffic,
             origins,
@@ -200,7 +201,7 @@ impl Authenticator {
     /// Whether ending a session is a matter of asking somebody else.
     #[must_use]
     pub fn shares_sessions(&self) -> bool {
-        matches!(self.0.sessions, Guard::Shared(_))
+        matches!(self.0.sessions, Sessions::Shared(_))
     }
 
     /// Frees the key of a session that nobody took; no record is made.
@@ -276,7 +277,7 @@ impl Inner {
     async fn admitted(
         &self,
         request: &GuestRequest,
-        session: &Hold,
+        session: &Reservation,
         trip: &Trip,
     ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
         let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
@@ -291,7 +292,7 @@ impl Inner {
         try_join(self.within(trip, || self.guest(request, session.key(), trip)), profile).await
     }
 
-    async fn guest(&self, request: &GuestRequest, key: Key, trip: &Trip) -> Result<Guest, Error> {
+    async fn guest(&self, request: &GuestRequest, key: KeyHash, trip: &Trip) -> Result<Guest, Error> {
         if let Some(preflight) = &self.preflight {
             preflight.check(request.channel_id.as_str(), trip).await?;
         }
@@ -305,14 +306,14 @@ impl Inner {
     }
 
     /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
-    async fn recover(&self, key: Key, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
+    async fn recover(&self, key: KeyHash, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
         let known = match self.guests.get(key) {
             Some(known) => Some(known),
             None => self.sessions.known(key).await,
         };
         match known {
-            Some(Known::Live(guest)) => Ok(guest),
-            Some(Known::Refreshable(guest, refresh_token)) => {
+            Some(KnownGuest::Live(guest)) => Ok(guest),
+            Some(KnownGuest::Refreshable(guest, refresh_token)) => {
                 let fresh = self.rotation.rotate(&refresh_token, trip).await.map_err(|_| conflict.clone())?;
                 guest.renewed(&fresh).ok_or(conflict)
             }

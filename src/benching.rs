@@ -9,16 +9,17 @@ pub use crate::gate::{SCRIPT, arguments, ruling};
 pub use crate::net::fleet::{Fleet, LaneReport, LaneRuling, Report, Ruling};
 pub use crate::net::lane::{LANES, Lane};
 use crate::net::pacing::Pacing;
-use crate::sessions::Sessions;
+use crate::sessions::key::KeyHasher;
+use crate::sessions::memory::MemorySessions;
 
 /// The memory store behind the duplicate guard.
-pub struct Store(Sessions);
+pub struct Store(MemorySessions);
 
 impl Store {
     /// Holds at most this many sessions.
     #[must_use]
     pub fn new(max_sessions: usize) -> Self {
-        Self(Sessions::in_memory(max_sessions))
+        Self(MemorySessions::new(KeyHasher::random(), max_sessions))
     }
 
     /// Takes a key for as long as `life`; `false` when it is taken already.

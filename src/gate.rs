@@ -11,8 +11,8 @@ use url::Url;
 use crate::net::fleet::{Fleet, LaneRuling, PATIENCE, Report, Ruling};
 use crate::net::lane::LANES;
 use crate::redis::{Command, Failed, Redis, Vault, script};
+use crate::sessions::key::{KeyHash, KeyHasher};
 use crate::sessions::shared::Warn;
-use crate::sessions::{Key, Keys};
 
 /// Runs on Redis with one key, by its own clock.
 pub const SCRIPT: &str = include_str!("gate.lua");
@@ -39,8 +39,8 @@ struct Alarm {
 }
 
 impl SharedGate {
-    pub(crate) fn new(vault: &Vault, keys: &Keys, api: &Url, client_id: &str, warn: Warn) -> Self {
-        let Key(id) = keys.of(&format!("{} {client_id}", api.origin().ascii_serialization()));
+    pub(crate) fn new(vault: &Vault, hasher: &KeyHasher, api: &Url, client_id: &str, warn: Warn) -> Self {
+        let KeyHash(id) = hasher.hash(&format!("{} {client_id}", api.origin().ascii_serialization()));
         let alarm = Arc::new(Alarm { warn, once: Once::new() });
         Self { redis: vault.redis().clone(), key: vault.name("gate", id), alarm }
     }
@@ -161,7 +161,7 @@ mod tests {
         let vault = Vault::new(redis.clone(), &material);
         let api = Url::parse("https://api.example.com").unwrap();
         let unwarned = Arc::new(|text: String| panic!("{text}"));
-        let gate = SharedGate::new(&vault, &Keys::under(&material.derive("names")), &api, "client", unwarned);
+        let gate = SharedGate::new(&vault, &KeyHasher::under(&material.derive("names")), &api, "client", unwarned);
         assert!(gate.exchange(Report::default()).await.is_none());
         assert_eq!(redis.failures(), 0);
         assert!(vault.read("test:t").await.is_err());

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 pub use crate::analytics::Deliveries;
 use crate::error::Code;
-use crate::sessions::shared::StoreMetrics;
+use crate::sessions::store::StoreMetrics;
 use crate::sync::lock;
 
 /// A snapshot for `metrics()`.

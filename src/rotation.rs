@@ -12,7 +12,7 @@ use crate::guest::Refreshed;
 use crate::guest_api::{GuestApi, Trip};
 use crate::net::flight::Flights;
 use crate::secret::Secret;
-use crate::sessions::{Key, Keys};
+use crate::sessions::key::{KeyHash, KeyHasher};
 use crate::shared::Shared;
 use crate::sync::lock;
 use shared::SharedRotation;
@@ -23,16 +23,16 @@ const REMEMBERED: usize = 4096;
 /// Rotates refresh tokens.
 pub(crate) struct Rotation {
     api: Arc<GuestApi>,
-    keys: Keys,
+    hasher: KeyHasher,
     used: Arc<Mutex<Used>>,
     shared: Option<Arc<SharedRotation>>,
-    flights: Flights<Key, Refreshed>,
+    flights: Flights<KeyHash, Refreshed>,
 }
 
 #[derive(Default)]
 struct Used {
-    successors: HashMap<Key, Successor>,
-    order: VecDeque<Key>,
+    successors: HashMap<KeyHash, Successor>,
+    order: VecDeque<KeyHash>,
 }
 
 #[derive(Clone)]
@@ -43,16 +43,16 @@ struct Successor {
 
 impl Rotation {
     /// With `shared`, all processes rotate as one.
-    pub(crate) fn new(api: Arc<GuestApi>, keys: Keys, shared: Option<Shared>) -> Self {
+    pub(crate) fn new(api: Arc<GuestApi>, hasher: KeyHasher, shared: Option<Shared>) -> Self {
         let shared = shared.map(|shared| Arc::new(SharedRotation::new(shared)));
-        Self { api, keys, used: Arc::default(), shared, flights: Flights::default() }
+        Self { api, hasher, used: Arc::default(), shared, flights: Flights::default() }
     }
 
     /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
     pub(crate) async fn rotate(&self, refresh_token: &Secret, trip: &Trip) -> Result<Refreshed, Error> {
-        let key = self.keys.of(refresh_token.expose());
+        let key = self.hasher.hash(refresh_token.expose());
         let flight = self.flights.join(key, || {
-            let (api, used, keys) = (Arc::clone(&self.api), Arc::clone(&self.used), self.keys.clone());
+            let (api, used, hasher) = (Arc::clone(&self.api), Arc::clone(&self.used), self.hasher.clone());
             let (shared, refresh_token, trip) = (self.shared.clone(), refresh_token.clone(), trip.clone());
             async move {
                 let refresh = || api.refresh(&refresh_token, &trip);
@@ -72,7 +72,7 @@ impl Rotation {
                             None => None,
                             Some(shared) => shared.newest(key).await,
                         };
-                        elsewhere.or_else(|| lock(&used).newest(key, &keys)).ok_or(error)
+                        elsewhere.or_else(|| lock(&used).newest(key, &hasher)).ok_or(error)
                     }
                     Err(error) => Err(error),
                 }
@@ -83,7 +83,7 @@ impl Rotation {
 }
 
 impl Used {
-    fn remember(&mut self, key: Key, successor: Successor) {
+    fn remember(&mut self, key: KeyHash, successor: Successor) {
         if self.successors.insert(key, successor).is_none() {
             self.order.push_back(key);
         }
@@ -95,12 +95,12 @@ impl Used {
     }
 
     /// Follows the chain: a successor's own refresh token may have been used as well.
-    fn newest(&self, used: Key, keys: &Keys) -> Option<Refreshed> {
+    fn newest(&self, used: KeyHash, hasher: &KeyHasher) -> Option<Refreshed> {
         let mut newest = self.successors.get(&used)?;
         // A server that hands out a token again could make a circle; no honest chain is longer than the memory.
         for _ in 0..REMEMBERED {
             let next =
-                newest.fresh.refresh_token.as_ref().and_then(|token| self.successors.get(&keys.of(token.expose())));
+                newest.fresh.refresh_token.as_ref().and_then(|token| self.successors.get(&hasher.hash(token.expose())));
             match next {
                 Some(successor) if successor.expires_at >= newest.expires_at => newest = successor,
                 _ => break,
@@ -124,29 +124,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_newest_token_is_found_through_the_chain() {
-        let (keys, mut used) = (Keys::random(), Used::default());
-        used.remember(keys.of("r1"), successor("t2", Some("r2"), 60));
-        used.remember(keys.of("r2"), successor("t3", Some("r3"), 60));
+        let (hasher, mut used) = (KeyHasher::random(), Used::default());
+        used.remember(hasher.hash("r1"), successor("t2", Some("r2"), 60));
+        used.remember(hasher.hash("r2"), successor("t3", Some("r3"), 60));
         for start in ["r1", "r2"] {
-            assert_eq!(used.newest(keys.of(start), &keys).unwrap().token.expose(), "t3");
+            assert_eq!(used.newest(hasher.hash(start), &hasher).unwrap().token.expose(), "t3");
         }
-        assert!(used.newest(keys.of("r3"), &keys).is_none());
+        assert!(used.newest(hasher.hash("r3"), &hasher).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_circle_ends_and_an_expired_token_is_not_returned() {
-        let (keys, mut used) = (Keys::random(), Used::default());
-        used.remember(keys.of("r1"), successor("t1", Some("r1"), 60));
-        assert!(used.newest(keys.of("r1"), &keys).is_some());
+        let (hasher, mut used) = (KeyHasher::random(), Used::default());
+        used.remember(hasher.hash("r1"), successor("t1", Some("r1"), 60));
+        assert!(used.newest(hasher.hash("r1"), &hasher).is_some());
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(used.newest(keys.of("r1"), &keys).is_none());
+        assert!(used.newest(hasher.hash("r1"), &hasher).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_memory_is_bounded() {
-        let (keys, mut used) = (Keys::random(), Used::default());
+        let (hasher, mut used) = (KeyHasher::random(), Used::default());
         for i in 0..REMEMBERED + 10 {
-            used.remember(keys.of(&i.to_string()), successor("t", None, 60));
+            used.remember(hasher.hash(&i.to_string()), successor("t", None, 60));
         }
         assert_eq!((used.successors.len(), used.order.len()), (REMEMBERED, REMEMBERED));
     }

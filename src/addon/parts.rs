@@ -27,7 +27,8 @@ use crate::lifecycle::Lifecycle;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
-use crate::sessions::{Keys, Sessions};
+use crate::sessions::key::KeyHasher;
+use crate::sessions::memory::MemorySessions;
 use crate::shared::Shared as SharedState;
 use crate::signature::TokenVerifier;
 
@@ -103,7 +104,7 @@ impl NativeTokenManager {
         let bridge = Arc::clone(bridge.shared());
         let total_timeout = traffic.total_timeout;
         let api = guest_api(api, sender(&traffic, None), &bridge, source);
-        let rotation = Rotation::new(Arc::clone(&api), Keys::random(), None);
+        let rotation = Rotation::new(Arc::clone(&api), KeyHasher::random(), None);
         let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
         let manager = Arc::new(TokenManager { api, rotation, total_timeout, lifecycle });
         Ok(Self { manager, bridge })
@@ -244,7 +245,7 @@ impl NativeEnricher {
 
 /// The native half of `DuplicateSessionGuard`.
 #[napi]
-pub struct NativeGuard(Sessions);
+pub struct NativeGuard(MemorySessions);
 
 /// The tutorial's guard has no bound; this one is the machine's memory, about 4 GB.
 const GUARD_SESSIONS: usize = 100_000_000;
@@ -254,7 +255,7 @@ impl NativeGuard {
     /// An empty guard.
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Self {
-        Self(Sessions::in_memory(GUARD_SESSIONS))
+        Self(MemorySessions::new(KeyHasher::random(), GUARD_SESSIONS))
     }
 
     /// Whether the key is taken; takes it if not. Throws an error's structure when the guard is full.

@@ -21,7 +21,7 @@ impl SharedToken {
     pub(super) fn new(shared: &Shared, credentials: &Credentials) -> Self {
         let Credentials { token_url, client_id, scope, .. } = credentials;
         // Another scope or another server is another token. A line break is in none of the three.
-        let id = shared.keys.of(&format!("token\n{token_url}\n{client_id}\n{scope}")).0;
+        let id = shared.hasher.hash(&format!("token\n{token_url}\n{client_id}\n{scope}")).0;
         let vault = shared.vault.clone();
         Self { name: vault.name("t", id), lock: vault.name("tl", id), vault }
     }

@@ -7,7 +7,7 @@ use crate::guest::Refreshed;
 use crate::json::{Members, quote};
 use crate::redis::{Stored, Vault, contend};
 use crate::secret::Secret;
-use crate::sessions::{Key, Keys};
+use crate::sessions::key::{KeyHash, KeyHasher};
 use crate::shared::Shared;
 
 /// Successors of successors that are followed; each costs a question to the store.
@@ -16,17 +16,22 @@ const LONGEST_CHAIN: u32 = 32;
 /// Used refresh tokens in the shared store.
 pub(super) struct SharedRotation {
     vault: Vault,
-    keys: Keys,
+    hasher: KeyHasher,
 }
 
 impl SharedRotation {
     pub(super) fn new(shared: Shared) -> Self {
-        Self { vault: shared.vault, keys: shared.keys }
+        Self { vault: shared.vault, hasher: shared.hasher }
     }
 
     /// Does the refresh, unless another process does it at this moment: then its result is returned. While the store is
     /// away, each process refreshes for itself.
-    pub(super) async fn once<F>(&self, key: Key, until: Instant, refresh: impl Fn() -> F) -> Result<Refreshed, Error>
+    pub(super) async fn once<F>(
+        &self,
+        key: KeyHash,
+        until: Instant,
+        refresh: impl Fn() -> F,
+    ) -> Result<Refreshed, Error>
     where
         F: Future<Output = Result<Refreshed, Error>>,
     {
@@ -46,7 +51,7 @@ impl SharedRotation {
         refresh().await
     }
 
-    async fn refresh<F>(&self, key: Key, refresh: impl Fn() -> F) -> Result<Refreshed, Error>
+    async fn refresh<F>(&self, key: KeyHash, refresh: impl Fn() -> F) -> Result<Refreshed, Error>
     where
         F: Future<Output = Result<Refreshed, Error>>,
     {
@@ -58,11 +63,11 @@ impl SharedRotation {
     }
 
     /// The newest token known for a used one. A successor's own refresh token may have been used as well.
-    pub(super) async fn newest(&self, used: Key) -> Option<Refreshed> {
+    pub(super) async fn newest(&self, used: KeyHash) -> Option<Refreshed> {
         let mut newest = self.successor(used).await?;
         for _ in 0..LONGEST_CHAIN {
             let Some(token) = &newest.refresh_token else { break };
-            match self.successor(self.keys.of(token.expose())).await {
+            match self.successor(self.hasher.hash(token.expose())).await {
                 Some(next) if next.expires_in >= newest.expires_in => newest = next,
                 _ => break,
             }
@@ -70,7 +75,7 @@ impl SharedRotation {
         (!newest.expires_in.is_zero()).then_some(newest)
     }
 
-    async fn successor(&self, used: Key) -> Option<Refreshed> {
+    async fn successor(&self, used: KeyHash) -> Option<Refreshed> {
         let Stored { value, left, .. } = self.vault.read(&self.vault.name("r", used.0)).await.ok().flatten()?;
         let text = String::from_utf8(value).ok()?;
         let record = Members::parse(&text)?;

@@ -1,4 +1,4 @@
-//! Sessions in a store of the user's own: four functions, which are given what an entry in it needs to hold.
+//! Sessions in a store of the user's own: four functions, which get all that an entry of that store needs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
-use super::Key;
-use super::guests::Known;
-use super::shared::{Kept, Owner, Store, StoreMetrics};
+use super::guest_cache::KnownGuest;
+use super::key::KeyHash;
+use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::redis::STEP_LIMIT;
 use crate::redis::settings::OnUnavailable;
 
-/// A function is given up this long before its step ends: the error then says which one it was.
+/// A function has this much less time than its step, so that the error can say which function was too slow.
 const MARGIN: Duration = Duration::from_millis(20);
 
 /// A store that somebody else has made.
@@ -80,7 +80,7 @@ impl Function {
         }
     }
 
-    fn of(self, key: Key) -> Step {
+    fn of(self, key: KeyHash) -> Step {
         Step { function: self, key: hex(key.0), owner: None, life: None }
     }
 }
@@ -93,7 +93,7 @@ impl Step {
         Error::new(Code::StoreUnavailable, format!("sessionStore.{name} {how}")).with_retryable(true)
     }
 
-    fn by(mut self, owner: Owner) -> Self {
+    fn by(mut self, owner: OwnerToken) -> Self {
         self.owner = Some(hex(owner.0));
         self
     }
@@ -135,37 +135,37 @@ impl CustomSessions {
     }
 }
 
-impl Store for CustomSessions {
-    fn reserve(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+impl SessionStore for CustomSessions {
+    fn reserve(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, bool> {
         self.take(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
     }
 
-    fn extend(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn extend(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, ()> {
         self.end(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
     }
 
-    fn commit(&self, kept: &Kept, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
-        let life = kept.ends_at.saturating_duration_since(Instant::now());
+    fn commit(&self, commit: &SessionCommit, until: Instant) -> StoreFuture<'_, ()> {
+        let life = commit.ends_at.saturating_duration_since(Instant::now());
         if life < Duration::from_millis(1) {
             return async { Ok(()) }.boxed();
         }
-        self.end(Function::Commit.of(kept.key).by(kept.owner).lasting(life), until).boxed()
+        self.end(Function::Commit.of(commit.key).by(commit.owner).lasting(life), until).boxed()
     }
 
-    fn release(&self, key: Key, owner: Owner, _: Option<Guest>, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn release(&self, key: KeyHash, owner: OwnerToken, _: Option<Guest>, until: Instant) -> StoreFuture<'_, ()> {
         self.end(Function::Release.of(key).by(owner), until).boxed()
     }
 
-    fn invalidate(&self, key: Key, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()> {
         self.end(Function::Invalidate.of(key), until).boxed()
     }
 
-    /// Guests are told to nobody: what they hold is not for a store that does not seal it.
-    fn known(&self, _: Key) -> BoxFuture<'_, Option<Known>> {
+    /// No guest is kept: such a store does not encrypt what it is given.
+    fn known(&self, _: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {
         async { None }.boxed()
     }
 
-    fn ready(&self, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn ready(&self, _: Instant) -> StoreFuture<'_, ()> {
         async { Ok(()) }.boxed()
     }
 

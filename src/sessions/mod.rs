@@ -1,128 +1,100 @@
-//! The duplicate guard: who holds which e-mail and channel, and for how long.
+//! The duplicate guard: which e-mail address has a session on which channel, and for how long.
 //!
-//! - [`memory`]: the store of one process, made of [`table`]s
-//! - [`shared`]: a store that several processes share; [`redis`] is one, and [`custom`] whatever the user has
-//! - [`renewal`]: keeps the reservations in it alive
-//! - [`guard`]: either of the two
-//! - [`guests`]: authenticated guests, kept for the recovery from conflicts
+//! - [`key`]: session keys, and the hashes under which everything is kept
+//! - [`reservation`]: a key that one call has reserved, in either of the two
+//! - [`memory`]: the sessions of one process
+//! - [`shared`]: the sessions in a store that several processes share, and what happens while it is away
+//! - [`store`]: what such a store must do; [`redis`] does it, and [`custom`] with functions of the user's own
+//! - [`guest_cache`]: guests of late, kept for the recovery from conflicts
 
 pub mod custom;
-pub(crate) mod guard;
-pub(crate) mod guests;
+pub(crate) mod guest_cache;
+pub(crate) mod key;
 pub(crate) mod memory;
 pub(crate) mod redis;
-mod renewal;
+pub(crate) mod reservation;
 pub(crate) mod shared;
-mod table;
+pub(crate) mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 
 use crate::error::Error;
-use crate::text::Text;
-use memory::{Holding, MemoryStore};
+use guest_cache::KnownGuest;
+use key::{KeyHash, KeyHasher};
+use memory::MemorySessions;
+use reservation::Reservation;
+use shared::SharedSessions;
+use store::StoreMetrics;
 
-/// A keyed hash of a session key: addresses are chosen by strangers, and none is held in the clear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key(pub(crate) [u8; 16]);
-
-/// Makes [`Key`]s under a secret of this process, or of all that share a store.
+/// The sessions of an instance.
 #[derive(Clone)]
-pub(crate) struct Keys(Hmac<Sha256>);
-
-impl Keys {
-    pub(crate) fn random() -> Self {
-        let mut secret = [0; 32];
-        // Without entropy the map still works; only the protection against chosen collisions is gone.
-        let _ = getrandom::fill(&mut secret);
-        Self::under(&secret)
-    }
-
-    pub(crate) fn under(secret: &[u8]) -> Self {
-        Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes any key")))
-    }
-
-    pub(crate) fn of(&self, text: &str) -> Key {
-        let digest = self.0.clone().chain_update(text).finalize().into_bytes();
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        Key(key)
-    }
-}
-
-/// `${email.toLowerCase()}::${channelId}`; as a JSON text where half a character in it would be lost else.
-#[must_use]
-pub(crate) fn session_key(email: &str, channel_id: &Text) -> String {
-    channel_id.after(&format!("{}::", email.to_lowercase())).lossless().to_owned()
-}
-
-/// The sessions of one process.
-#[derive(Clone)]
-pub(crate) struct Sessions {
-    keys: Keys,
-    store: Arc<MemoryStore>,
+pub(crate) enum Sessions {
+    Memory(MemorySessions),
+    Shared(Arc<SharedSessions>),
 }
 
 impl Sessions {
-    /// Holds at most `max_sessions` live ones.
-    pub(crate) fn in_memory(max_sessions: usize) -> Self {
-        Self::in_memory_under(Keys::random(), max_sessions)
-    }
-
-    /// The same, under keys that others know too.
-    pub(crate) fn in_memory_under(keys: Keys, max_sessions: usize) -> Self {
-        Self { keys, store: Arc::new(MemoryStore::new(max_sessions)) }
-    }
-
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    /// Reserves a session key; taken ones are an error. The reservation ends with the value returned, unless it is kept.
-    pub(crate) fn reserve(&self, session_key: &str) -> Result<Reservation, Error> {
-        let key = self.keys.of(session_key);
-        let holding = self.store.reserve(key)?;
-        Ok(Reservation { store: Arc::clone(&self.store), key, holding: Some(holding) })
-    }
-
-    /// Ends a session, whoever holds it.
-    pub(crate) fn invalidate(&self, session_key: &str) {
-        self.store.invalidate(self.keys.of(session_key));
-    }
-
-    /// Live sessions and reservations.
-    pub(crate) fn len(&self) -> usize {
-        self.store.len()
-    }
-}
-
-/// A session key held by one call. Dropping it releases the key.
-pub(crate) struct Reservation {
-    store: Arc<MemoryStore>,
-    key: Key,
-    holding: Option<Holding>,
-}
-
-impl Reservation {
-    pub(crate) fn key(&self) -> Key {
-        self.key
-    }
-
-    /// Turns the reservation into a session that lives as long as its token.
-    pub(crate) fn keep(mut self, life: Duration) {
-        if let Some(holding) = self.holding.take() {
-            self.store.commit(self.key, holding, life);
+    /// Reserves a session key. Fails with `DUPLICATE_SESSION` where it is taken, and with `SESSION_CAPACITY` or
+    /// `STORE_UNAVAILABLE` where nothing can be reserved.
+    pub(crate) async fn reserve(&self, session_key: &str) -> Result<Reservation, Error> {
+        match self {
+            Self::Memory(sessions) => sessions.reserve(session_key).map(Reservation::Memory),
+            Self::Shared(sessions) => Box::pin(sessions.reserve(session_key)).await,
         }
     }
-}
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if let Some(holding) = self.holding.take() {
-            self.store.release(self.key, holding);
+    /// Ends a session or a reservation, whoever made it.
+    pub(crate) async fn invalidate(&self, session_key: &str) -> Result<(), Error> {
+        match self {
+            Self::Memory(sessions) => sessions.invalidate(session_key),
+            Self::Shared(sessions) => Box::pin(sessions.invalidate(session_key)).await?,
+        }
+        Ok(())
+    }
+
+    /// The guest that another process has left in a shared store.
+    pub(crate) async fn known(&self, key: KeyHash) -> Option<KnownGuest> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Shared(sessions) => Box::pin(sessions.known(key)).await,
+        }
+    }
+
+    /// Makes the hashes under which sessions are kept.
+    pub(crate) fn hasher(&self) -> &KeyHasher {
+        match self {
+            Self::Memory(sessions) => sessions.hasher(),
+            Self::Shared(sessions) => sessions.hasher(),
+        }
+    }
+
+    /// Live sessions and reservations in memory; of a shared store, the reservations that this process holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Memory(sessions) => sessions.len(),
+            Self::Shared(sessions) => sessions.len(),
+        }
+    }
+
+    /// The state of a shared store.
+    pub(crate) fn metrics(&self) -> Option<StoreMetrics> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Shared(sessions) => Some(sessions.metrics()),
+        }
+    }
+
+    /// Connects to a shared store.
+    pub(crate) async fn ready(&self) {
+        if let Self::Shared(sessions) = self {
+            sessions.ready().await;
+        }
+    }
+
+    /// Waits until every key is released that is to be, and disconnects. No call runs any more.
+    pub(crate) async fn close(&self) {
+        if let Self::Shared(sessions) = self {
+            sessions.close().await;
         }
     }
 }

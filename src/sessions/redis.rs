@@ -9,10 +9,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::Key;
-use super::guests::{Known, REFRESHABLE_FOR};
-use super::shared::{Kept, Owner, Store, StoreMetrics};
-use crate::error::Error;
+use super::guest_cache::{KnownGuest, REFRESHABLE_FOR};
+use super::key::KeyHash;
+use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 use crate::guest::Guest;
 use crate::redis::{Command, Vault, script};
 
@@ -76,40 +75,40 @@ impl RedisSessions {
         Self(vault)
     }
 
-    fn session(&self, key: Key) -> String {
+    fn session(&self, key: KeyHash) -> String {
         self.0.name("s", key.0)
     }
 
-    fn ended(&self, key: Key) -> String {
+    fn ended(&self, key: KeyHash) -> String {
         self.0.name("e", key.0)
     }
 
-    fn guest(&self, key: Key) -> String {
+    fn guest(&self, key: KeyHash) -> String {
         self.0.name("g", key.0)
     }
 
     /// The guest, sealed, and how long the store keeps him.
-    fn sealed(&self, key: Key, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
+    fn sealed(&self, key: KeyHash, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
         let is_refreshable = guest.refresh_token.is_some();
         let value = [&[u8::from(is_refreshable)], guest.json.expose().as_bytes()].concat();
         let life = guest.expires_in + if is_refreshable { REFRESHABLE_FOR } else { Duration::ZERO };
         Some((self.0.seal(&self.guest(key), &value)?, life))
     }
 
-    async fn find(&self, key: Key) -> Option<Known> {
+    async fn find(&self, key: KeyHash) -> Option<KnownGuest> {
         let stored = self.0.read(&self.guest(key)).await.ok().flatten()?;
         let (is_refreshable, json) = stored.value.split_first()?;
         let refreshable_for = if *is_refreshable == 1 { REFRESHABLE_FOR } else { Duration::ZERO };
         let guest = Guest::from_json(String::from_utf8(json.to_vec()).ok()?)?;
-        Known::of(guest, stored.left.saturating_sub(refreshable_for))
+        KnownGuest::of(guest, stored.left.saturating_sub(refreshable_for))
     }
 }
 
-fn reservation(owner: Owner) -> Vec<u8> {
+fn reservation(owner: OwnerToken) -> Vec<u8> {
     [b"r".as_slice(), &owner.0].concat()
 }
 
-fn session(owner: Owner) -> Vec<u8> {
+fn session(owner: OwnerToken) -> Vec<u8> {
     [b"s".as_slice(), &owner.0].concat()
 }
 
@@ -120,8 +119,8 @@ fn with_guest(command: Command, guest: Option<&(Vec<u8>, Duration)>) -> Command 
     }
 }
 
-impl Store for RedisSessions {
-    fn reserve(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+impl SessionStore for RedisSessions {
+    fn reserve(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, bool> {
         let name = self.session(key);
         let command = move |attempt| {
             if attempt == 0 {
@@ -133,14 +132,14 @@ impl Store for RedisSessions {
         self.0.redis().run(until, command).boxed()
     }
 
-    fn extend(&self, key: Key, owner: Owner, life: Duration, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn extend(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, ()> {
         let (name, ended) = (self.session(key), self.ended(key));
         let command = move |_| Command::script(&EXTEND).key(&name).key(&ended).arg(reservation(owner)).millis(life);
         self.0.redis().run(until, command).boxed()
     }
 
-    fn commit(&self, kept: &Kept, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
-        let Kept { key, owner, ends_at, guest } = kept.clone();
+    fn commit(&self, commit: &SessionCommit, until: Instant) -> StoreFuture<'_, ()> {
+        let SessionCommit { key, owner, ends_at, guest } = commit.clone();
         let (name, ended, whom) = (self.session(key), self.ended(key), self.guest(key));
         let guest = guest.and_then(|guest| self.sealed(key, &guest));
         let command = move |_| {
@@ -151,13 +150,7 @@ impl Store for RedisSessions {
         self.0.redis().run(until, command).boxed()
     }
 
-    fn release(
-        &self,
-        key: Key,
-        owner: Owner,
-        guest: Option<Guest>,
-        until: Instant,
-    ) -> BoxFuture<'_, Result<(), Error>> {
+    fn release(&self, key: KeyHash, owner: OwnerToken, guest: Option<Guest>, until: Instant) -> StoreFuture<'_, ()> {
         let (name, whom) = (self.session(key), self.guest(key));
         let guest = guest.and_then(|guest| self.sealed(key, &guest));
         let command = move |_| {
@@ -167,17 +160,17 @@ impl Store for RedisSessions {
         self.0.redis().run(until, command).boxed()
     }
 
-    fn invalidate(&self, key: Key, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()> {
         let (name, ended) = (self.session(key), self.ended(key));
         let command = move |_| Command::script(&INVALIDATE).key(&name).key(&ended).millis(ENDED_FOR);
         self.0.redis().run(until, command).boxed()
     }
 
-    fn known(&self, key: Key) -> BoxFuture<'_, Option<Known>> {
+    fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {
         self.find(key).boxed()
     }
 
-    fn ready(&self, until: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn ready(&self, until: Instant) -> StoreFuture<'_, ()> {
         self.0.redis().ready(until).boxed()
     }
 

@@ -1,12 +1,19 @@
 //! The logic that all shared stores have in common, over one that a test controls, on a paused clock.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
-use super::super::session_key;
+use super::reservation::FREED_WITHIN;
 use super::*;
+use crate::guest::Guest;
 use crate::redis::RENEW_EVERY;
+use crate::sessions::key::session_key;
+use crate::sessions::store::{OwnerToken, SessionCommit, StoreFuture};
 use crate::sync::lock;
 use crate::text::Text;
 
@@ -23,7 +30,7 @@ enum Mood {
 
 struct Fake {
     mood: Mutex<Mood>,
-    held: Mutex<Option<(Owner, bool)>>,
+    held: Mutex<Option<(OwnerToken, bool)>>,
     extended: AtomicUsize,
 }
 
@@ -32,7 +39,7 @@ impl Fake {
         *lock(&self.mood) = mood;
     }
 
-    fn holder(&self) -> Option<(Owner, bool)> {
+    fn holder(&self) -> Option<(OwnerToken, bool)> {
         *lock(&self.held)
     }
 
@@ -45,8 +52,8 @@ impl Fake {
     }
 }
 
-impl Store for Fake {
-    fn reserve(&self, _: Key, owner: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<bool, Error>> {
+impl SessionStore for Fake {
+    fn reserve(&self, _: KeyHash, owner: OwnerToken, _: Duration, _: Instant) -> StoreFuture<'_, bool> {
         self.step(|| {
             let mut held = lock(&self.held);
             held.is_none() && held.replace((owner, false)).is_none()
@@ -54,7 +61,7 @@ impl Store for Fake {
     }
 
     /// Takes effect a while after it began; a key that got lost is taken again.
-    fn extend(&self, _: Key, owner: Owner, _: Duration, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn extend(&self, _: KeyHash, owner: OwnerToken, _: Duration, _: Instant) -> StoreFuture<'_, ()> {
         self.extended.fetch_add(1, Ordering::SeqCst);
         async move {
             tokio::time::sleep(ON_THE_WAY).await;
@@ -63,23 +70,23 @@ impl Store for Fake {
         .boxed()
     }
 
-    fn commit(&self, kept: &Kept, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
-        self.step(|| *lock(&self.held) = Some((kept.owner, true)))
+    fn commit(&self, commit: &SessionCommit, _: Instant) -> StoreFuture<'_, ()> {
+        self.step(|| *lock(&self.held) = Some((commit.owner, true)))
     }
 
-    fn release(&self, _: Key, owner: Owner, _: Option<Guest>, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn release(&self, _: KeyHash, owner: OwnerToken, _: Option<Guest>, _: Instant) -> StoreFuture<'_, ()> {
         self.step(|| *lock(&self.held) = self.holder().filter(|(holder, _)| *holder != owner))
     }
 
-    fn invalidate(&self, _: Key, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn invalidate(&self, _: KeyHash, _: Instant) -> StoreFuture<'_, ()> {
         self.step(|| *lock(&self.held) = None)
     }
 
-    fn known(&self, _: Key) -> BoxFuture<'_, Option<Known>> {
+    fn known(&self, _: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {
         std::future::pending().boxed()
     }
 
-    fn ready(&self, _: Instant) -> BoxFuture<'_, Result<(), Error>> {
+    fn ready(&self, _: Instant) -> StoreFuture<'_, ()> {
         self.step(|| ())
     }
 
@@ -91,12 +98,12 @@ impl Store for Fake {
 }
 
 /// The store, sessions in it, and what was warned of.
-fn set(local: Option<Sessions>) -> (Arc<Fake>, Arc<SharedSessions>, Arc<Mutex<Vec<String>>>) {
+fn set(local: Option<MemorySessions>) -> (Arc<Fake>, Arc<SharedSessions>, Arc<Mutex<Vec<String>>>) {
     let fake = Arc::new(Fake { mood: Mutex::new(Mood::Well), held: Mutex::default(), extended: AtomicUsize::new(0) });
     let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
     let heard = Arc::clone(&warnings);
     let warn = Arc::new(move |text| lock(&heard).push(text));
-    let sessions = SharedSessions::new(Keys::random(), Arc::clone(&fake) as Arc<dyn Store>, local, warn);
+    let sessions = SharedSessions::new(KeyHasher::random(), Arc::clone(&fake) as Arc<dyn SessionStore>, local, warn);
     (fake, Arc::new(sessions), warnings)
 }
 
@@ -115,7 +122,7 @@ async fn a_store_that_never_answers_takes_a_second_at_most() {
     let started = Instant::now();
     assert_eq!(refusal(&sessions).await, Code::StoreUnavailable);
     assert_eq!(sessions.invalidate(&key()).await.unwrap_err().code(), Code::StoreUnavailable);
-    assert!(sessions.known(sessions.keys().of("x")).await.is_none());
+    assert!(sessions.known(sessions.hasher().hash("x")).await.is_none());
     assert_eq!(started.elapsed(), STEP_LIMIT * 3);
     sessions.close().await;
 }
@@ -132,10 +139,10 @@ async fn a_dropped_reservation_is_released_and_closing_waits_for_that() {
 #[tokio::test(start_paused = true)]
 async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
     let (fake, sessions, _) = set(None);
-    let hold = sessions.reserve(&key()).await.unwrap();
+    let reservation = sessions.reserve(&key()).await.unwrap();
     tokio::time::sleep(HELD_FOR).await;
     assert_eq!(fake.extended.load(Ordering::SeqCst), 3);
-    hold.keep(Duration::from_secs(60)).await;
+    reservation.keep(Duration::from_secs(60)).await;
     tokio::time::sleep(HELD_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (3, 0));
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
@@ -144,10 +151,10 @@ async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
 #[tokio::test(start_paused = true)]
 async fn a_reservation_is_not_renewed_once_it_is_being_committed() {
     let (fake, sessions, _) = set(None);
-    let hold = sessions.reserve(&key()).await.unwrap();
+    let reservation = sessions.reserve(&key()).await.unwrap();
     tokio::time::sleep(RENEW_EVERY / 2).await;
     fake.is(Mood::Hanging);
-    let keep = hold.keep(Duration::from_secs(600));
+    let keep = reservation.keep(Duration::from_secs(600));
     tokio::join!(keep, tokio::time::sleep(RENEW_EVERY));
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 1));
 }
@@ -155,24 +162,24 @@ async fn a_reservation_is_not_renewed_once_it_is_being_committed() {
 #[tokio::test(start_paused = true)]
 async fn a_reservation_is_not_renewed_once_it_is_ended() {
     let (fake, sessions, _) = set(None);
-    let hold = sessions.reserve(&key()).await.unwrap();
+    let reservation = sessions.reserve(&key()).await.unwrap();
     sessions.invalidate(&key()).await.unwrap();
     tokio::time::sleep(HELD_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 0));
-    drop(hold);
+    drop(reservation);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_under_way_does_not_take_a_key_again_that_is_given_back() {
     for ends_it in [false, true] {
         let (fake, sessions, _) = set(None);
-        let hold = sessions.reserve(&key()).await.unwrap();
+        let reservation = sessions.reserve(&key()).await.unwrap();
         tokio::time::sleep(RENEW_EVERY + ON_THE_WAY / 2).await;
         assert_eq!(fake.extended.load(Ordering::SeqCst), 1);
         if ends_it {
             sessions.invalidate(&key()).await.unwrap();
         } else {
-            hold.free().await;
+            reservation.free().await;
         }
         assert!(fake.holder().is_none());
         tokio::time::sleep(ON_THE_WAY).await;
@@ -183,19 +190,19 @@ async fn a_renewal_under_way_does_not_take_a_key_again_that_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_fails_does_not_wait_for_a_store_that_hangs() {
     let (fake, sessions, _) = set(None);
-    let hold = sessions.reserve(&key()).await.unwrap();
+    let reservation = sessions.reserve(&key()).await.unwrap();
     fake.is(Mood::Hanging);
     let started = Instant::now();
-    hold.free().await;
+    reservation.free().await;
     assert_eq!(started.elapsed(), FREED_WITHIN);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_is_offered_again_until_the_store_takes_it() {
     let (fake, sessions, _) = set(None);
-    let hold = sessions.reserve(&key()).await.unwrap();
+    let reservation = sessions.reserve(&key()).await.unwrap();
     fake.is(Mood::Away);
-    hold.keep(Duration::from_secs(600)).await;
+    reservation.keep(Duration::from_secs(600)).await;
     tokio::time::sleep(HELD_FOR).await;
     assert!(fake.holder().is_some_and(|(_, is_session)| !is_session));
     fake.is(Mood::Well);
@@ -206,7 +213,7 @@ async fn a_session_is_offered_again_until_the_store_takes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_stands_in_and_each_change_is_told_once() {
-    let (fake, sessions, warnings) = set(Some(Sessions::in_memory(10)));
+    let (fake, sessions, warnings) = set(Some(MemorySessions::new(KeyHasher::random(), 10)));
     fake.is(Mood::Away);
     sessions.reserve(&key()).await.unwrap().keep(Duration::from_secs(600)).await;
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
