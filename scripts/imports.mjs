@@ -36,8 +36,9 @@ const KNOWN = [
   'sessions/custom.rs -> redis/vault.rs',
   'sessions/redis.rs -> redis/command.rs',
   'sessions/redis.rs -> redis/vault.rs',
-  'sessions/renewal.rs -> redis/vault.rs',
-  'sessions/shared.rs -> redis/vault.rs',
+  'sessions/shared/mod.rs -> redis/vault.rs',
+  'sessions/shared/renewal.rs -> redis/vault.rs',
+  'sessions/shared/reservation.rs -> redis/vault.rs',
   'shared.rs -> config/mod.rs',
   // In a circle.
   'analytics/disk/delivery.rs -> analytics/disk/mod.rs',
@@ -49,14 +50,8 @@ const KNOWN = [
   'authenticator/upkeep.rs -> authenticator.rs',
   'config/outbox.rs -> config/parts.rs',
   'config/parts.rs -> config/mod.rs',
-  'net/fault.rs -> net/client.rs',
-  'net/route.rs -> net/client.rs',
-  'net/transport.rs -> net/client.rs',
+  'net/fault.rs -> net/exchange.rs',
   'oauth/shared.rs -> oauth.rs',
-  'sessions/memory.rs -> sessions/mod.rs',
-  'sessions/renewal.rs -> sessions/shared.rs',
-  'sessions/shared.rs -> sessions/guard.rs',
-  'sessions/table.rs -> sessions/mod.rs',
 ];
 
 /** The number of a file's floor; a higher number lies deeper. */
