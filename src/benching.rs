@@ -5,12 +5,35 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::crm::Profile;
 pub use crate::gate::{SCRIPT, arguments, ruling};
+use crate::guest::Guest;
 pub use crate::net::fleet::{Fleet, LaneReport, LaneRuling, Report, Ruling};
 pub use crate::net::lane::{LANES, Lane};
 use crate::net::pacing::Pacing;
+use crate::net::redact;
+use crate::secret::Secret;
 use crate::sessions::key::KeyHasher;
 use crate::sessions::memory::MemorySessions;
+
+/// What an error shows of an answer, in bytes, where the request carried `known`.
+#[must_use]
+pub fn shown(answer: &str, known: &str, is_success: bool) -> usize {
+    redact::body(answer, &[&Secret::new(known)], is_success).into_text().len()
+}
+
+/// Whether an answer is a guest.
+#[must_use]
+pub fn is_guest(answer: &str) -> bool {
+    Guest::from_json(answer.to_owned()).is_some()
+}
+
+/// What becomes of a CRM's answer: the bytes of the guest's attributes and of the tier, where it is a profile.
+#[must_use]
+pub fn merged_profile(answer: &str) -> Option<usize> {
+    let profile = Profile::parse(answer)?;
+    Some(profile.merged_into(Some("{\"cart\":1}"), "2026-01-01T00:00:00.000Z").len() + profile.tier().get().len())
+}
 
 /// The memory store behind the duplicate guard.
 pub struct Store(MemorySessions);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use percent_encoding::utf8_percent_encode;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,9 +23,12 @@ pub(crate) struct Crm {
     pub(crate) failures: AtomicU64,
 }
 
-/// A profile as the CRM answered it: the text of a JSON object.
-#[derive(Debug, Clone)]
-pub(crate) struct Profile(String);
+/// A profile as the CRM answered it: the members of a JSON object, as written. It is read once.
+#[derive(Clone)]
+pub(crate) struct Profile {
+    members: Vec<(String, String)>,
+    tier: Option<Box<RawValue>>,
+}
 
 impl Crm {
     /// `base` is the CRM's base URL; it may have a path.
@@ -40,7 +44,7 @@ impl Crm {
         url.set_query(Some(&format!("email={}", utf8_percent_encode(email, COMPONENT))));
         let until = deadline.min(Instant::now() + self.timeout);
         let profile = match self.sender.once(Call::Crm, until, || Exchange::new(Method::GET, url.clone())).await {
-            Ok(answer) => Members::parse(&answer.text()).is_some().then(|| Profile(answer.text().into_owned())),
+            Ok(answer) => Profile::parse(&answer.text()),
             Err(_) => None,
         };
         if profile.is_none() {
@@ -51,17 +55,24 @@ impl Crm {
 }
 
 impl Profile {
+    /// Reads an answer; `None` when it is not a JSON object.
+    pub(crate) fn parse(answer: &str) -> Option<Self> {
+        let profile = Members::parse(answer)?;
+        let members = profile.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Some(Self { members, tier: profile.get("tier").map(ToOwned::to_owned) })
+    }
+
     /// `tier` as JSON; `null` where there is none.
-    pub(crate) fn tier(&self) -> String {
-        Members::parse(&self.0)
-            .and_then(|profile| profile.get("tier"))
-            .map_or_else(|| "null".to_owned(), |tier| tier.get().to_owned())
+    pub(crate) fn tier(&self) -> &RawValue {
+        self.tier.as_deref().unwrap_or(RawValue::NULL)
     }
 
     /// The request's attributes, then the profile's fields, then ours; later ones win.
     pub(crate) fn merged_into(&self, attributes: Option<&str>, consent_timestamp: &str) -> String {
         let ours = [("consentTimestamp", consent_timestamp), ("authMethod", "guest-api"), ("sessionVersion", "1.0")];
-        spread(attributes.into_iter().chain([self.0.as_str()]), &ours)
+        let own = attributes.and_then(Members::parse_own);
+        let profile = self.members.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        spread(own.iter().flat_map(Members::iter).chain(profile), &ours)
     }
 }
 
@@ -71,7 +82,7 @@ mod tests {
 
     #[test]
     fn later_fields_win() {
-        let profile = Profile(r#"{"customerId":"c","tier":"gold","authMethod":"forged"}"#.into());
+        let profile = Profile::parse(r#"{"customerId":"c","tier":"gold","authMethod":"forged"}"#).unwrap();
         assert_eq!(
             profile.merged_into(Some(r#"{"tier":"none","cart":[1]}"#), "2026-01-01T00:00:00.000Z"),
             r#"{"tier":"gold","cart":[1],"customerId":"c","authMethod":"guest-api","consentTimestamp":"2026-01-01T00:00:00.000Z","sessionVersion":"1.0"}"#
@@ -80,8 +91,8 @@ mod tests {
 
     #[test]
     fn the_tier_stays_what_it_was() {
-        assert_eq!(Profile(r#"{"tier":"gold"}"#.into()).tier(), "\"gold\"");
-        assert_eq!(Profile(r#"{"tier":3}"#.into()).tier(), "3");
-        assert_eq!(Profile("{}".into()).tier(), "null");
+        assert_eq!(Profile::parse(r#"{"tier":"gold"}"#).unwrap().tier().get(), "\"gold\"");
+        assert_eq!(Profile::parse(r#"{"tier":3}"#).unwrap().tier().get(), "3");
+        assert_eq!(Profile::parse("{}").unwrap().tier().get(), "null");
     }
 }

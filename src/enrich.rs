@@ -122,12 +122,11 @@ impl Enricher {
         place: Option<Place>,
         until: Instant,
     ) -> Facts {
-        let tier = profile.and_then(|profile| RawValue::from_string(profile.tier()).ok());
         let facts = Facts {
             latency_ms: started.elapsed().as_millis() as u64,
             expires_in: whom.expires_in,
             timestamp: Timestamp::now(),
-            crm_tier: tier.unwrap_or_else(|| RawValue::NULL.to_owned()),
+            crm_tier: profile.map_or(RawValue::NULL, Profile::tier).to_owned(),
             enrichment,
         };
         if let (Some(outbox), Some(place)) = (&self.outbox, place) {

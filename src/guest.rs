@@ -53,7 +53,8 @@ impl Guest {
             changed.push_str(&quote(refresh_token.expose()));
         }
         changed.push('}');
-        Self::from_json(spread([self.json.expose(), &changed], &[]))
+        let (whole, changed) = (Members::parse(self.json.expose())?, Members::parse(&changed)?);
+        Self::from_json(spread(whole.iter().chain(changed.iter()), &[]))
     }
 }
 

@@ -3,19 +3,33 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// More members than an answer has: an object with so many is a mistake or an attack, and looking for one takes time.
+const MOST_MEMBERS: usize = 4096;
 
 /// The members of a JSON object, in order of appearance, values unparsed.
 ///
 /// Made for answers of strangers: nothing is copied, nothing is recursed into, and lone surrogates, huge numbers and deep
 /// values, which `JSON.parse` accepts, are no error as long as nobody asks for them.
-pub(crate) struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+pub(crate) struct Members<'a>(Vec<Raw<'a>>);
 
 impl<'a> Members<'a> {
-    /// Reads the top level of `text`; `None` when it is not a JSON object.
+    /// Reads the top level of a stranger's text; `None` when it is not a JSON object, or one with thousands of members.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        Self::read(text, MOST_MEMBERS)
+    }
+
+    /// Reads a caller's own object, which may have as many members as they like.
+    pub(crate) fn parse_own(text: &'a str) -> Option<Self> {
+        Self::read(text, usize::MAX)
+    }
+
+    fn read(text: &'a str, most: usize) -> Option<Self> {
+        let mut source = serde_json::Deserializer::from_str(text);
+        let members = Object { most }.deserialize(&mut source).ok()?;
+        source.end().ok().map(|()| Self(members))
     }
 
     /// The last value under `name`, as JavaScript keeps it.
@@ -52,32 +66,44 @@ fn key_is(raw: &str, name: &str) -> bool {
     if inner.contains('\\') { serde_json::from_str::<String>(raw).is_ok_and(|key| key == name) } else { inner == name }
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+/// Reads an object with at most this many members.
+struct Object {
+    most: usize,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+type Raw<'a> = (&'a RawValue, &'a RawValue);
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(map.size_hint().unwrap_or(16));
-                while let Some(member) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Object)
+impl<'de> DeserializeSeed<'de> for Object {
+    type Value = Vec<Raw<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
+        source.deserialize_map(self)
     }
 }
 
-/// Writes one object from several, as `{ ...first, ...second }` does: a later value takes the earlier one's place, and
-/// keys that are array indices come first, in ascending order.
-pub(crate) fn spread<'a>(objects: impl IntoIterator<Item = &'a str>, extra: &[(&str, &str)]) -> String {
-    let mut members: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+impl<'de> Visitor<'de> for Object {
+    type Value = Vec<Raw<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(16);
+        while let Some(member) = map.next_entry()? {
+            if members.len() == self.most {
+                return Err(A::Error::custom("too many members"));
+            }
+            members.push(member);
+        }
+        Ok(members)
+    }
+}
+
+/// Writes one object from the members of several, as `{ ...first, ...second }` does: a later value takes the earlier one's
+/// place, and keys that are array indices come first, in ascending order.
+pub(crate) fn spread<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>, extra: &[(&str, &str)]) -> String {
+    let mut merged: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
     let mut positions = std::collections::HashMap::new();
     let mut put = |key: Cow<'a, str>, value: Cow<'a, str>, members: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>| {
         let position = *positions.entry(key.clone()).or_insert(members.len());
@@ -86,21 +112,17 @@ pub(crate) fn spread<'a>(objects: impl IntoIterator<Item = &'a str>, extra: &[(&
             None => members.push((key, value)),
         }
     };
-    for object in objects {
-        if let Some(parsed) = Members::parse(object) {
-            for (key, value) in parsed.iter() {
-                put(plain_key(key), Cow::Borrowed(value), &mut members);
-            }
-        }
+    for (key, value) in members {
+        put(plain_key(key), Cow::Borrowed(value), &mut merged);
     }
     for (key, value) in extra {
-        put(Cow::Owned(quote(key)), Cow::Owned(quote(value)), &mut members);
+        put(Cow::Owned(quote(key)), Cow::Owned(quote(value)), &mut merged);
     }
-    members.sort_by_key(|(key, _)| array_index(key).map_or(u64::MAX, u64::from));
+    merged.sort_by_key(|(key, _)| array_index(key).map_or(u64::MAX, u64::from));
     let mut text =
-        String::with_capacity(members.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>() + 2);
+        String::with_capacity(merged.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>() + 2);
     text.push('{');
-    for (i, (key, value)) in members.iter().enumerate() {
+    for (i, (key, value)) in merged.iter().enumerate() {
         if i > 0 {
             text.push(',');
         }
@@ -154,6 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn an_object_of_thousands_of_members_is_refused_where_they_begin_to_be_too_many() {
+        let of = |count: usize| format!("{{{}}}", vec!["\"\\u0061\":0"; count].join(","));
+        assert!(Members::parse(&of(MOST_MEMBERS)).is_some());
+        assert!(Members::parse(&of(MOST_MEMBERS + 1)).is_none());
+        let mut source = serde_json::Deserializer::from_str("{\"a\":0,\"b\":0,\"c\":0 and so on");
+        let error = Object { most: 1 }.deserialize(&mut source).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.column()), ("too many members at line 1 column 12", 12));
+    }
+
+    #[test]
+    fn a_callers_own_attributes_may_be_many() {
+        let many: Vec<_> = (0..2 * MOST_MEMBERS).map(|number| format!("\"a{number}\":0")).collect();
+        let text = format!("{{{}}}", many.join(","));
+        assert_eq!(Members::parse_own(&text).unwrap().iter().count(), 2 * MOST_MEMBERS);
+    }
+
+    #[test]
     fn what_is_not_an_object_is_refused() {
         for text in ["", "[]", "null", "\"x\"", "{", "{\"a\":}", "{}x"] {
             assert!(Members::parse(text).is_none(), "{text}");
@@ -171,10 +210,9 @@ mod tests {
 
     #[test]
     fn spread_orders_and_overrides_as_javascript_does() {
-        let merged = spread(
-            [r#"{"b":1,"10":"x","2":0,"01":9}"#, r#"{"b":{"n":1.0},"tier":"gold"}"#],
-            &[("authMethod", "guest-api")],
-        );
+        let first = Members::parse(r#"{"b":1,"10":"x","2":0,"01":9}"#).unwrap();
+        let second = Members::parse(r#"{"b":{"n":1.0},"tier":"gold"}"#).unwrap();
+        let merged = spread(first.iter().chain(second.iter()), &[("authMethod", "guest-api")]);
         assert_eq!(merged, r#"{"2":0,"10":"x","b":{"n":1.0},"01":9,"tier":"gold","authMethod":"guest-api"}"#);
     }
 }

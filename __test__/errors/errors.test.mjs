@@ -182,8 +182,13 @@ const failures = {
   'the answer is no guest': [
     ['create', { headers: correlation, body: { guestId: 'g', note: 'incomplete' } }],
     'GuestCreationError',
-    'Guest creation failed: 200 {"guestId":"g","note":"incomplete"}',
-    { status: 200, attempts: 1, body: '{"guestId":"g","note":"incomplete"}', cause: 'the answer holds no guest' },
+    'Guest creation failed: 200 {"guestId":"[redacted]","note":"[redacted]"}',
+    {
+      status: 200,
+      attempts: 1,
+      body: '{"guestId":"[redacted]","note":"[redacted]"}',
+      cause: 'the answer holds no guest',
+    },
   ],
   'the token was tampered with': [
     ['create', { headers: correlation, body: { guestId: 'g', token: 'body.0123456789abcdef', expiresIn: 60 } }],

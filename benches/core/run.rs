@@ -1,6 +1,7 @@
 //! The hot parts of the core, each alone: `cargo bench --bench core`, or with a name for one of them.
 
 mod gate;
+mod hostile;
 mod sessions;
 mod signature;
 mod validation;
@@ -13,6 +14,7 @@ fn main() {
     signature::benches(&mut criterion);
     gate::benches(&mut criterion);
     sessions::benches(&mut criterion);
+    hostile::benches(&mut criterion);
     criterion.final_summary();
     // A maximum is no statistic that criterion could take; it is asked for by name.
     if std::env::args().any(|argument| argument == "worst-insert") {

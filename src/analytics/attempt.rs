@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
+use uuid::Uuid;
 
 use super::Signer;
 use crate::net::exchange::{Call, Exchange, host_of};
@@ -15,7 +15,7 @@ use crate::net::fault::{Failure, Fault};
 use crate::net::retry::Sender;
 use crate::net::retry_after;
 
-/// Requests under way at once: as many as guest calls by default.
+/// Requests of an outbox that are under way at once: as many as guest calls by default.
 pub(super) const MOST_AT_ONCE: usize = 256;
 
 /// Waits are spread by a fifth, so that events that failed together do not come back together.
@@ -32,22 +32,19 @@ pub struct Webhook {
     pub signer: Option<Signer>,
 }
 
-/// Sends events to a webhook, a bounded number at a time.
+/// Sends events to a webhook.
 pub(super) struct Messenger {
     sender: Arc<Sender>,
     webhook: Webhook,
-    turns: Semaphore,
 }
 
 impl Messenger {
     pub(super) fn new(sender: Arc<Sender>, webhook: Webhook) -> Self {
-        Self { sender, webhook, turns: Semaphore::new(MOST_AT_ONCE) }
+        Self { sender, webhook }
     }
 
-    /// Sends an event once, when its turn has come.
+    /// Sends an event once.
     pub(super) async fn send(&self, id: &str, body: &Bytes) -> Result<(), Failure> {
-        // Never closed, so there is always a turn to be had.
-        let _turn = self.turns.acquire().await;
         let until = Instant::now() + self.webhook.timeout;
         self.sender.once(Call::Webhook, until, || self.exchange(id, body)).await.map(drop)
     }
@@ -77,8 +74,8 @@ impl Messenger {
 }
 
 /// The id of an event, the same on every attempt.
-pub(super) fn new_id() -> String {
-    format!("msg_{}", uuid::Uuid::new_v4().simple())
+pub(super) fn id_of(uuid: Uuid) -> String {
+    format!("msg_{}", uuid.simple())
 }
 
 pub(super) fn spread(wait: Duration) -> Duration {

@@ -4,6 +4,7 @@
 mod attempt;
 mod disk;
 mod event;
+mod losses;
 mod memory;
 mod signer;
 
@@ -117,7 +118,7 @@ impl Outbox {
     /// have ended and the file is free.
     pub(crate) async fn finish(&self) {
         match &self.0 {
-            Kind::Memory(memory) => memory.flush().await,
+            Kind::Memory(memory) => memory.finish().await,
             Kind::Disk(disk) => disk.finish().await,
         }
     }

@@ -114,9 +114,13 @@ pub(crate) fn refused(call: Call, code: Code, answer: &Answer, known: &[&Secret]
         .with_attempts(attempts)
 }
 
+/// What the login host says takes a hundred bytes; more is something else, and takes time to read.
+const MOST_LOGIN_ERROR_BYTES: usize = 16 * 1024;
+
 /// The login host says "too many requests" with a 400: `invalid_request`, "rate limit exceeded; …".
 pub(crate) fn is_login_throttle(answer: &Answer) -> bool {
     answer.status == 400
+        && answer.body.len() <= MOST_LOGIN_ERROR_BYTES
         && crate::json::Members::parse(&answer.text()).is_some_and(|body| {
             body.string("error").is_some_and(|error| error == "invalid_request")
                 && body

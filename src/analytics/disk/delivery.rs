@@ -13,17 +13,12 @@ use super::record::Record;
 use super::retry::Verdict;
 use super::schedule::Sequence;
 use super::store::Change;
-use crate::analytics::News;
 use crate::analytics::attempt::{self, MOST_AT_ONCE};
 use crate::net::fault::Failure;
 use crate::sync::lock;
 
 /// How soon an event is tried again that could not be read.
 const UNREADABLE: Duration = Duration::from_secs(5);
-
-/// Told of at once, and then not again for so long, with the number since: a receiver that refuses everything would else
-/// flood the log.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Ends the writer when the deliveries end, also when they do because their runtime does.
 struct Ending(Arc<Shared>);
@@ -113,7 +108,11 @@ impl Shared {
                 }
             }
             Verdict::Dead => {
-                self.tell_of_dead(&record);
+                let (host, reason) = (self.messenger.host(), record.reason.as_deref().unwrap_or_default());
+                self.dead_letters.add(format!(
+                    "Analytics event {} is a dead letter now ({host}: {reason}; attempts: {}",
+                    record.id, record.attempts
+                ));
                 self.queue.change(sequence, Change::Bury(record));
                 lock(&self.ledger).bury(sequence);
             }
@@ -125,23 +124,5 @@ impl Shared {
         let mut ledger = lock(&self.ledger);
         ledger.schedule.remove(sequence);
         ledger.failed += 1;
-    }
-
-    fn tell_of_dead(&self, record: &Record) {
-        let now = Instant::now();
-        let mut told = lock(&self.told);
-        told.1 += 1;
-        if told.0.is_some_and(|last| now < last + QUIET) {
-            return;
-        }
-        let count = std::mem::take(&mut told.1);
-        told.0 = Some(now);
-        drop(told);
-        let (host, reason) = (self.messenger.host(), record.reason.as_deref().unwrap_or_default());
-        (self.tell)(News::DeadLetter(format!(
-            "Analytics event {} is a dead letter now ({host}: {reason}; attempts: {}; dead letters since the last such \
-             warning: {count})",
-            record.id, record.attempts
-        )));
     }
 }

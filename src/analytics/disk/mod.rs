@@ -36,7 +36,8 @@ pub use retry::Retry;
 pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
 
 use super::attempt::Messenger;
-use super::{Deliveries, Tell};
+use super::losses::Losses;
+use super::{Deliveries, News, Tell};
 use crate::error::{Code, Error};
 use crate::sync::lock;
 use error::Unavailable;
@@ -67,8 +68,7 @@ struct Shared {
     tell: Tell,
     queue: Queue,
     ledger: Mutex<Ledger>,
-    /// When dead letters were last told of, and how many there were since.
-    told: Mutex<(Option<Instant>, u64)>,
+    dead_letters: Arc<Losses>,
     /// The file has been read, or cannot be.
     loaded: Notify,
     /// For the deliveries: there may be something to do.
@@ -95,6 +95,9 @@ impl Outbox {
             Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string())
         })?;
         let file = Locked::open(&settings.path)?;
+        let describe =
+            |last: &str, count| News::DeadLetter(format!("{last}; dead letters since the last such warning: {count})"));
+        let dead_letters = Losses::new(describe, Arc::clone(&tell));
         let shared = Arc::new(Shared {
             messenger,
             retry: settings.retry,
@@ -102,7 +105,7 @@ impl Outbox {
             tell,
             queue: Queue::default(),
             ledger: Mutex::default(),
-            told: Mutex::default(),
+            dead_letters,
             loaded: Notify::new(),
             changed: Notify::new(),
             quiet: Notify::new(),
@@ -172,7 +175,7 @@ impl Outbox {
         loop {
             let closed = shared.closed.notified();
             if lock(&shared.ledger).phase == Phase::Closed {
-                return;
+                return shared.dead_letters.report();
             }
             closed.await;
         }

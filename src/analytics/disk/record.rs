@@ -51,7 +51,7 @@ impl Record {
     /// A new event. `None` when `body` is not JSON.
     pub(super) fn new(guest_id: &str, body: String) -> Option<Self> {
         Some(Self {
-            id: attempt::new_id(),
+            id: attempt::id_of(uuid::Uuid::new_v4()),
             guest_id: guest_id.to_owned(),
             attempts: 0,
             first_attempt: None,

@@ -1,0 +1,104 @@
+//! Tells of events that were given up: of the first at once, then at most once a minute, with their number. A receiver that
+//! refuses everything would else flood the log.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{News, Tell};
+use crate::sync::lock;
+
+/// The least time between two notices.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// What to say of the last event that was given up, and of how many there were since the last notice.
+type Describe = fn(last: &str, count: u64) -> News;
+
+pub(super) struct Losses {
+    describe: Describe,
+    tell: Tell,
+    untold: Mutex<Untold>,
+}
+
+#[derive(Default)]
+struct Untold {
+    count: u64,
+    last: String,
+    told_at: Option<Instant>,
+}
+
+impl Losses {
+    pub(super) fn new(describe: Describe, tell: Tell) -> Arc<Self> {
+        Arc::new(Self { describe, tell, untold: Mutex::default() })
+    }
+
+    /// One more event was given up. Must be called within a Tokio runtime.
+    pub(super) fn add(self: &Arc<Self>, event: String) {
+        let mut untold = lock(&self.untold);
+        untold.count += 1;
+        untold.last = event;
+        let is_first = untold.count == 1;
+        match untold.told_at.map(|told_at| told_at + INTERVAL).filter(|next| Instant::now() < *next) {
+            None => {
+                drop(untold);
+                self.report();
+            }
+            Some(next) if is_first => {
+                let own = Arc::downgrade(self);
+                tokio::spawn(async move {
+                    sleep_until(next).await;
+                    if let Some(own) = own.upgrade() {
+                        own.report();
+                    }
+                });
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Tells now of what has not been told of.
+    pub(super) fn report(&self) {
+        let mut untold = lock(&self.untold);
+        let (count, last) = (std::mem::take(&mut untold.count), std::mem::take(&mut untold.last));
+        if count > 0 {
+            untold.told_at = Some(Instant::now());
+            drop(untold);
+            (self.tell)((self.describe)(&last, count));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_losses_a_minute_are_two_notices() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = {
+            let told = Arc::clone(&told);
+            move |news| lock(&told).push(news)
+        };
+        let losses = Losses::new(|last, count| News::Undelivered(format!("{last}, {count}")), Arc::new(tell));
+        let heard = || std::mem::take(&mut *lock(&told));
+        let said = |text: &str| [News::Undelivered(text.to_owned())];
+        for number in 1..=1000 {
+            losses.add(number.to_string());
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        assert_eq!(heard(), said("1, 1"));
+        tokio::time::sleep(INTERVAL).await;
+        assert_eq!(heard(), said("1000, 999"));
+        tokio::time::sleep(INTERVAL).await;
+        assert_eq!(heard(), []);
+        losses.add("again".into());
+        assert_eq!(heard(), said("again, 1"));
+        losses.add("last".into());
+        losses.report();
+        losses.report();
+        assert_eq!(heard(), said("last, 1"));
+        tokio::time::sleep(2 * INTERVAL).await;
+        assert_eq!(heard(), []);
+    }
+}

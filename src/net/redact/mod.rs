@@ -1,0 +1,94 @@
+//! Answers made fit to be shown: credentials out, length bounded. The work is bounded by what is shown, not by what a
+//! server sends.
+//!
+//! - [`json`]: an answer that is JSON
+//! - [`spans`]: where credentials stand in a text
+//! - [`known`]: how a credential of ours may be written
+
+mod json;
+mod known;
+mod spans;
+#[cfg(test)]
+mod tests;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use serde_json::Value;
+
+use crate::secret::Secret;
+use known::Known;
+
+/// The most of a body that an error keeps, in bytes.
+const MAX_SHOWN_BYTES: usize = 4096;
+
+/// What `encodeURIComponent` leaves as it is, beside letters and digits.
+pub(crate) const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+const REPLACEMENT: &str = "[redacted]";
+
+/// A body without credentials.
+pub(crate) struct Shown {
+    text: String,
+    is_json: bool,
+}
+
+impl Shown {
+    /// As a template literal would show it.
+    pub(crate) fn as_text(&self) -> String {
+        self.text.clone()
+    }
+
+    /// As `JSON.stringify` would show it: what is not JSON already becomes a string literal.
+    pub(crate) fn as_json(&self) -> String {
+        if self.is_json { self.text.clone() } else { Value::from(self.text.as_str()).to_string() }
+    }
+
+    /// For the error's `body`.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+/// The first 4 KiB of a body, fit to be shown: without what is named like a credential, and without the `known` ones,
+/// however they are written; also without those that begin there and end behind.
+///
+/// A successful answer may hold a token under any name: of its JSON only the names of members are shown, of anything else
+/// nothing.
+pub(crate) fn body(text: &str, known: &[&Secret], is_success: bool) -> Shown {
+    let known = Known::new(known);
+    let (mut shown, is_json) = match json::shown(text, &known, is_success) {
+        // Once more over the whole: a form that was taken for JSON makes a member's name of everything.
+        Some(json) => (spans::hide_known(&json, MAX_SHOWN_BYTES, &known), true),
+        None if is_success => (format!("[{} bytes that are not JSON]", text.len()), false),
+        None => (spans::hide(text, MAX_SHOWN_BYTES, &known), false),
+    };
+    shown.truncate(boundary(&shown, MAX_SHOWN_BYTES));
+    Shown { text: shown, is_json }
+}
+
+/// The last boundary between characters up to a byte.
+fn boundary(text: &str, at: usize) -> usize {
+    if at >= text.len() { text.len() } else { (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0) }
+}
+
+/// Counts the bytes that are looked at, for the test that they are few.
+mod steps {
+    #[cfg(test)]
+    thread_local!(pub(super) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) });
+
+    #[cfg(test)]
+    pub(super) fn count(bytes: usize) {
+        STEPS.with(|steps| steps.set(steps.get() + bytes));
+    }
+
+    #[cfg(not(test))]
+    pub(super) fn count(_: usize) {}
+}
