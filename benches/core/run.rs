@@ -1,6 +1,6 @@
 //! The hot parts of the core, each alone: `cargo bench --bench core`, or with a name for one of them.
 
-mod gate;
+mod limiter;
 mod sessions;
 mod signature;
 mod validation;
@@ -11,7 +11,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     validation::benches(&mut criterion);
     signature::benches(&mut criterion);
-    gate::benches(&mut criterion);
+    limiter::benches(&mut criterion);
     sessions::benches(&mut criterion);
     criterion.final_summary();
     // A maximum is no statistic that criterion could take; it is asked for by name.
