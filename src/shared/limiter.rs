@@ -22,6 +22,11 @@ pub const SCRIPT: &str = include_str!("limiter.lua");
 
 const GROUP_FIELDS: usize = 4;
 
+/// The script's own bounds of a pause, of the wait for a slot, and of the time between two.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+
 script!(
     /// Takes a report, gives an allowance.
     LIMITER,
@@ -69,7 +74,7 @@ impl SharedLimiter for RedisLimiter {
                 arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
             };
             match redis.hint::<Vec<i64>>(Instant::now() + HINT_TIMEOUT, command).await {
-                Ok(answer) => allowance(&answer),
+                Ok(answer) => allowance(&report, &answer),
                 Err(failed) => {
                     refusal.heed(&failed);
                     None
@@ -83,10 +88,11 @@ impl SharedLimiter for RedisLimiter {
 /// The script's arguments.
 #[must_use]
 pub fn arguments(report: &UsageReport) -> Vec<i64> {
-    let millis = |time: Duration| time.as_millis() as i64;
-    // Lua counts from one.
-    let (group, pause) =
-        report.throttled.map_or((0, 0), |(group, pause)| (i64::from(group.index() as u32 + 1), millis(pause)));
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    // Lua counts from one. A pause that is rounded to nothing would be none.
+    let (group, pause) = report.throttled.map_or((0, 0), |(group, pause)| {
+        (i64::from(group.index() as u32 + 1), millis(pause.max(Duration::from_millis(1))))
+    });
     let mut arguments = vec![group, pause];
     for group in &report.groups {
         arguments.extend([
@@ -99,22 +105,35 @@ pub fn arguments(report: &UsageReport) -> Vec<i64> {
     arguments
 }
 
-/// The script's answer; `None` where it is not one.
+/// The script's answer to `report`; `None` where it is not one. Nothing is believed that the script cannot say: a process
+/// that is told nonsense goes on by itself, as if nobody had answered.
 #[must_use]
-pub fn allowance(answer: &[i64]) -> Option<Allowance> {
+pub fn allowance(report: &UsageReport, answer: &[i64]) -> Option<Allowance> {
     let (&[epoch, pause], groups) = answer.split_first_chunk::<2>()?;
     let (groups, []) = groups.as_chunks::<GROUP_FIELDS>() else { return None };
     let groups: [_; GROUPS] = groups.try_into().ok()?;
-    Some(Allowance {
-        epoch,
-        pause: Duration::from_millis(pause.max(0) as u64),
-        groups: groups.map(|[is_paced, granted, first, interval]| GroupAllowance {
+    let pause = span(pause, Duration::from_millis, LONGEST_PAUSE)?;
+    let mut allowance = Allowance { epoch, pause, ..Allowance::default() };
+    for ((own, asked), [is_paced, granted, first, interval]) in
+        allowance.groups.iter_mut().zip(&report.groups).zip(groups)
+    {
+        *own = GroupAllowance {
             is_paced: is_paced != 0,
-            granted: u32::try_from(granted).unwrap_or(0),
-            first: Duration::from_micros(first.max(0) as u64),
-            interval: Duration::from_micros(interval.max(0) as u64),
-        }),
-    })
+            granted: u32::try_from(granted).ok().filter(|granted| *granted <= asked.wanted)?,
+            // A slot of the last second, which may be used late, is for now.
+            first: span(first.max(0), Duration::from_micros, LONGEST_WAIT)?,
+            interval: span(interval, Duration::from_micros, LONGEST_INTERVAL)?,
+        };
+        // The script grants at least one slot to whoever can wait for the first.
+        if own.is_paced && own.granted == 0 && asked.wanted > 0 && own.first < asked.max_wait {
+            return None;
+        }
+    }
+    Some(allowance)
+}
+
+fn span(number: i64, unit: fn(u64) -> Duration, longest: Duration) -> Option<Duration> {
+    u64::try_from(number).ok().map(unit).filter(|span| *span <= longest)
 }
 
 #[cfg(test)]
@@ -138,11 +157,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_rounds_to_nothing_is_still_a_pause() {
+        let throttled = Some((RateLimitGroup::new(0), Duration::from_micros(300)));
+        assert_eq!(arguments(&UsageReport { throttled, ..UsageReport::default() })[..2], [1, 1]);
+    }
+
+    #[test]
     fn slots_that_are_due_already_are_granted_for_now() {
-        let mut answer = vec![3, 0];
-        answer.extend([1, 2, -400_000, 10_000]);
-        answer.extend([0; 3 * GROUP_FIELDS]);
-        let allowance = allowance(&answer).unwrap();
+        let allowance = allowance(&wants(2), &answer([1, 2, -400_000, 10_000])).unwrap();
         let group = allowance.groups[0];
         assert_eq!((allowance.epoch, allowance.pause), (3, Duration::ZERO));
         assert_eq!((group.is_paced, group.granted, group.first), (true, 2, Duration::ZERO));
@@ -177,7 +199,40 @@ mod tests {
     #[test]
     fn an_answer_of_another_shape_is_none() {
         for answer in [&[][..], &[0; 2], &[0; 17], &[0; 19]] {
-            assert!(allowance(answer).is_none(), "{answer:?}");
+            assert!(allowance(&UsageReport::default(), answer).is_none(), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_is_none() {
+        let never = i64::MIN;
+        for group in [
+            [1, 0, 0, never],
+            [1, 0, never, never],
+            // The caller would ask again at once, for ever.
+            [1, 0, 0, 100_000],
+            [1, 3, 0, 100_000],
+            [1, i64::from(u32::MAX), 0, 0],
+            [1, 1, i64::MAX, 0],
+            [1, 1, 0, i64::MAX],
+            [1, 1, 0, -1],
+        ] {
+            assert!(allowance(&wants(2), &answer(group)).is_none(), "{group:?}");
+        }
+        assert!(allowance(&wants(2), &answer([1, 0, 60_000_000, 100_000])).is_some(), "too late for the caller");
+        let mut endless = answer([0; GROUP_FIELDS]);
+        endless[1] = i64::MAX;
+        assert!(allowance(&wants(2), &endless).is_none());
+    }
+
+    fn wants(wanted: u32) -> UsageReport {
+        let mut report = UsageReport::default();
+        report.groups[0] = GroupUsage { wanted, max_wait: Duration::from_secs(60), ..GroupUsage::default() };
+        report
+    }
+
+    /// In epoch 3, without a pause; nothing for the other groups.
+    fn answer(group: [i64; GROUP_FIELDS]) -> Vec<i64> {
+        [&[3, 0][..], &group, &[0; (GROUPS - 1) * GROUP_FIELDS]].concat()
     }
 }

@@ -53,7 +53,7 @@ impl Redis {
         // Arguments come as texts and numbers leave as integers, as on Redis.
         let arguments: Vec<String> = arguments(report).iter().map(ToString::to_string).collect();
         let answer: Vec<f64> = self.script.call(arguments)?;
-        Ok(allowance(&answer.into_iter().map(|number| number as i64).collect::<Vec<_>>()))
+        Ok(allowance(report, &answer.into_iter().map(|number| number as i64).collect::<Vec<_>>()))
     }
 }
 
