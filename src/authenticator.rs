@@ -23,6 +23,7 @@ use crate::guest_api::{GuestApi, Tokens, Trip};
 use crate::lifecycle::{Entry, Lifecycle};
 use crate::metrics::Failures;
 use crate::net::client::Http;
+use crate::net::limiter::SharedLimiter;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
 use crate::rotation::Rotation;
@@ -32,7 +33,7 @@ use crate::sessions::guest_cache::{GuestCache, KnownGuest};
 use crate::sessions::key::{KeyHash, session_key};
 use crate::sessions::reservation::Reservation;
 use crate::sessions::shared::Warn;
-use crate::shared;
+use crate::shared::{self, SharedStore};
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
 
@@ -51,7 +52,8 @@ struct Inner {
     sessions: Sessions,
     guests: GuestCache,
     enricher: Enricher,
-    /// Calls past their reservation; the rest wait in order.
+    /// Calls past their reservation, at most `maxConcurrency`; the rest wait in order. The limiter of requests has the same
+    /// bound, for each group of requests.
     admission: Semaphore,
     traffic: Traffic,
     /// Where requests of a call go, beside the login.
@@ -83,9 +85,9 @@ pub struct Failed {
     pub audit: String,
 }
 
-/// The sender of a configuration: one HTTP client with its retries and its pacing, which other processes may share.
-pub(crate) fn sender(traffic: &Traffic, gate: Option<Arc<dyn crate::net::fleet::Fleet>>) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, gate))
+/// The sender of a configuration: one HTTP client with its retries and its limiter, which other processes may share.
+pub(crate) fn sender(traffic: &Traffic, limiter: Option<Arc<dyn SharedLimiter>>) -> Arc<Sender> {
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, limiter))
 }
 
 impl Authenticator {
@@ -99,10 +101,11 @@ impl Authenticator {
             Arc::new(move |text| tell(News::Store(text)))
         };
         let (sessions, shared) = shared::open(store, &credentials.client_secret, max_sessions, Arc::clone(&warn));
-        let gate = shared.as_ref().map(|shared| shared.gate(&api.endpoints.guests, &credentials.client_id, warn));
-        let sender = sender(&traffic, gate);
+        let limiter = shared.as_ref().map(|shared| shared.limiter(&api.endpoints.guests, &credentials.client_id, warn));
+        let sender = sender(&traffic, limiter);
         let origins = upkeep::origins(&credentials.token_url, &api.endpoints.guests, &reports);
-        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), shared.as_ref()));
+        let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
+        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), access_token));
         let api = Arc::new(GuestApi {
             sender: Arc::clone(&sender),
             tokens: Tokens::Managed(Arc::clone(&oauth)),
@@ -123,7 +126,11 @@ impl Authenticator {
         };
         Ok(Self(Arc::new(Inner {
             preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
-            rotation: Rotation::new(Arc::clone(&api), sessions.hasher().clone(), shared),
+            rotation: Rotation::new(
+                Arc::clone(&api),
+                sessions.hasher().clone(),
+                shared.as_ref().map(SharedStore::rotations),
+            ),
             sessions,
             guests: GuestCache::default(),
             admission: Semaphore::new(traffic.max_concurrency as usize),
@@ -246,7 +253,7 @@ impl Outcome {
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
-        self.api.sender.pacing.look();
+        self.api.sender.limiter.refresh();
         let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
         let admitted = async {
             let place = self.enricher.admit(&trip).await?;

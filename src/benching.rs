@@ -6,15 +6,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::crm::Profile;
-pub use crate::gate::{SCRIPT, arguments, ruling};
 use crate::guest::Guest;
-pub use crate::net::fleet::{Fleet, LaneReport, LaneRuling, Report, Ruling};
-pub use crate::net::lane::{LANES, Lane};
-use crate::net::pacing::Pacing;
+use crate::guest_api::CREATIONS;
+use crate::net::limiter::AdaptiveLimiter;
+pub use crate::net::limiter::group::{GROUPS, RateLimitGroup};
+pub use crate::net::limiter::shared::{Allowance, GroupAllowance, GroupUsage, SharedLimiter, UsageReport};
 use crate::net::redact;
 use crate::secret::Secret;
 use crate::sessions::key::KeyHasher;
 use crate::sessions::memory::MemorySessions;
+pub use crate::shared::limiter::{SCRIPT, allowance, arguments};
 
 /// What an error shows of an answer, in bytes, where the request carried `known`.
 #[must_use]
@@ -36,9 +37,9 @@ pub fn merged_profile(answer: &str) -> Option<usize> {
 }
 
 /// The memory store behind the duplicate guard.
-pub struct Store(MemorySessions);
+pub struct MeasuredSessions(MemorySessions);
 
-impl Store {
+impl MeasuredSessions {
     /// Holds at most this many sessions.
     #[must_use]
     pub fn new(max_sessions: usize) -> Self {
@@ -57,25 +58,25 @@ impl Store {
     }
 }
 
-/// The gate that paces guest calls.
-pub struct Gate(Pacing);
+/// What limits guest calls.
+pub struct Limiter(AdaptiveLimiter);
 
-impl Gate {
+impl Limiter {
     /// At most this many at a time.
     #[must_use]
     pub fn new(max_in_flight: u32) -> Self {
-        Self(Pacing::new(max_in_flight, None))
+        Self(AdaptiveLimiter::new(max_in_flight, None))
     }
 
     /// The same for a process of many under one limit.
     #[must_use]
-    pub fn shared(max_in_flight: u32, fleet: Arc<dyn Fleet>) -> Self {
-        Self(Pacing::new(max_in_flight, Some(fleet)))
+    pub fn shared(max_in_flight: u32, shared: Arc<dyn SharedLimiter>) -> Self {
+        Self(AdaptiveLimiter::new(max_in_flight, Some(shared)))
     }
 
     /// A call begins that will be sent soon.
-    pub fn look(&self) {
-        self.0.look();
+    pub fn refresh(&self) {
+        self.0.refresh();
     }
 
     /// One call, repeated `retries` times at most. `send` says after which time the server wants the next one, where it
@@ -83,7 +84,7 @@ impl Gate {
     pub async fn call(&self, retries: u32, deadline: Instant, send: impl AsyncFn() -> Result<(), Duration>) -> bool {
         let ticket = self.0.ticket();
         for _ in 0..=retries {
-            let admitted = tokio::time::timeout_at(deadline, self.0.admit(Lane::Create, ticket, deadline)).await;
+            let admitted = tokio::time::timeout_at(deadline, self.0.admit(CREATIONS, ticket, deadline)).await;
             let Ok(Ok(permit)) = admitted else { return false };
             match send().await {
                 Ok(()) => {
@@ -99,7 +100,7 @@ impl Gate {
     /// One call that the server accepts: admitted, sent, done.
     pub async fn pass(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        if let Ok(permit) = self.0.admit(Lane::Create, self.0.ticket(), deadline).await {
+        if let Ok(permit) = self.0.admit(CREATIONS, self.0.ticket(), deadline).await {
             permit.accepted();
         }
     }

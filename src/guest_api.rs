@@ -15,13 +15,19 @@ use crate::guest::{Guest, Refreshed};
 use crate::json::quote;
 use crate::net::exchange::{Answer, Call, Exchange};
 use crate::net::fault::{self, Failure, Fault};
-use crate::net::lane::Lane;
+use crate::net::limiter::RateLimitGroup;
 use crate::net::redact::COMPONENT;
 use crate::net::retry::{Order, Repeat, Sender};
 use crate::oauth::OAuth;
 use crate::secret::Secret;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
+
+/// Genesys limits each kind of call by itself.
+pub(crate) const CREATIONS: RateLimitGroup = RateLimitGroup::new(0);
+const REFRESHES: RateLimitGroup = RateLimitGroup::new(1);
+const UPDATES: RateLimitGroup = RateLimitGroup::new(2);
+const CHANNELS: RateLimitGroup = RateLimitGroup::new(3);
 
 /// Where the API's paths are; each is an absolute URL on the API origin.
 #[derive(Debug, Clone)]
@@ -108,7 +114,7 @@ impl GuestApi {
         let body = bytes::Bytes::from(body);
         let build = || Exchange::new(Method::POST, self.endpoints.guests.clone()).json(body.clone());
         let answer = self
-            .authorised(Call::Create, Lane::Create, Repeat::Never, trip, build)
+            .authorised(Call::Create, CREATIONS, Repeat::Never, trip, build)
             .await
             .map_err(|refusal| refusal.into_error(Code::GuestCreationFailed, &[]))?;
         let guest = Guest::parse(&answer.answer).ok_or_else(|| {
@@ -125,7 +131,7 @@ impl GuestApi {
         let body = Secret::new(format!("{{\"refreshToken\":{}}}", quote(refresh_token.expose())));
         let build = || Exchange::new(Method::POST, self.endpoints.refresh.clone()).json(body.expose().to_owned());
         let answer = self
-            .authorised(Call::Refresh, Lane::Refresh, Repeat::Once, trip, build)
+            .authorised(Call::Refresh, REFRESHES, Repeat::Once, trip, build)
             .await
             .map_err(|refusal| refusal.into_error(Code::RefreshFailed, &[refresh_token]))?;
         let fresh = Refreshed::parse(&answer.answer).ok_or_else(|| {
@@ -149,7 +155,7 @@ impl GuestApi {
             .ok_or_else(|| Error::new(Code::EnrichmentFailed, "The guest's id cannot stand in a path"))?;
         let body = bytes::Bytes::from(format!("{{\"attributes\":{attributes}}}"));
         let build = || Exchange::new(Method::PUT, url.clone()).json(body.clone());
-        let outcome = self.authorised(Call::Attributes, Lane::Attributes, Repeat::Freely, trip, build).await;
+        let outcome = self.authorised(Call::Attributes, UPDATES, Repeat::Freely, trip, build).await;
         outcome.map(drop).map_err(|refusal| refusal.into_error(Code::EnrichmentFailed, &[]))
     }
 
@@ -157,7 +163,7 @@ impl GuestApi {
     pub(crate) async fn channel(&self, channel_id: &str, trip: &Trip) -> Result<Option<String>, Error> {
         let Some(url) = below(&self.endpoints.channel, channel_id) else { return Ok(None) };
         let build = || Exchange::new(Method::GET, url.clone());
-        match self.authorised(Call::Channel, Lane::Channel, Repeat::Freely, trip, build).await {
+        match self.authorised(Call::Channel, CHANNELS, Repeat::Freely, trip, build).await {
             Ok(answer) => Ok(Some(answer.answer.text().into_owned())),
             Err(refusal) if refusal.failure.status() == Some(404) => Ok(None),
             Err(refusal) => Err(refusal.into_error(Code::GuestCreationFailed, &[])),
@@ -175,12 +181,12 @@ impl GuestApi {
     async fn authorised(
         &self,
         call: Call,
-        lane: Lane,
+        group: RateLimitGroup,
         repeat: Repeat,
         trip: &Trip,
         build: impl Fn() -> Exchange,
     ) -> Result<Granted, Refusal> {
-        let order = Order { call, repeat, lane: Some(lane), timeout: self.timeout, deadline: trip.deadline };
+        let order = Order { call, repeat, group: Some(group), timeout: self.timeout, deadline: trip.deadline };
         let mut before = 0;
         loop {
             let refused = |mut failure: Failure, token| {

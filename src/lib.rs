@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | the boundary to Node.js | `addon` |
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
-//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
-//! | what processes share | [`shared`], [`gate`], [`redis`] |
+//! | what a caller may set | [`config`] |
+//! | what processes share | [`shared`] |
+//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
 //!
@@ -26,7 +27,6 @@ mod email;
 mod enrich;
 pub mod environment;
 pub mod error;
-mod gate;
 pub mod guest;
 pub mod guest_api;
 mod json;
@@ -34,11 +34,10 @@ mod lifecycle;
 pub mod metrics;
 pub mod net;
 pub mod oauth;
-pub mod redis;
 mod rotation;
 pub mod secret;
 pub mod sessions;
-mod shared;
+pub mod shared;
 pub mod signature;
 mod sync;
 pub mod text;

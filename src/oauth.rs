@@ -1,11 +1,11 @@
 //! The access token: fetched once for all who wait, renewed before it expires, dropped when the API refuses it.
 
-mod shared;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 use url::Url;
@@ -17,9 +17,7 @@ use crate::net::fault;
 use crate::net::flight::Flights;
 use crate::net::retry::{Order, Repeat, Sender};
 use crate::secret::Secret;
-use crate::shared::Shared;
 use crate::sync::lock;
-use shared::SharedToken;
 
 /// A token is renewed this long before it expires, or a tenth of its life where that is less.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
@@ -48,6 +46,18 @@ pub struct Credentials {
     pub total_timeout: Duration,
 }
 
+/// The access token of all processes with the same credentials.
+pub(crate) trait SharedAccessToken: Send + Sync {
+    /// The token that another process has fetched, or else what `fetch` brings, for all. A token that is the `rejected` one
+    /// is dropped for all. While the token cannot be shared, each process fetches for itself.
+    fn get<'a>(
+        &'a self,
+        rejected: Option<&'a Secret>,
+        until: Instant,
+        fetch: BoxFuture<'a, Result<Grant, Error>>,
+    ) -> BoxFuture<'a, Result<Grant, Error>>;
+}
+
 /// The OAuth manager of one configuration.
 pub struct OAuth(Arc<Inner>);
 
@@ -55,7 +65,7 @@ struct Inner {
     credentials: Credentials,
     sender: Arc<Sender>,
     form: Secret,
-    shared: Option<SharedToken>,
+    shared: Option<Box<dyn SharedAccessToken>>,
     cached: Mutex<Option<Cached>>,
     /// What the API refused last: another process may still offer it.
     rejected: Mutex<Option<Secret>>,
@@ -70,26 +80,30 @@ struct Cached {
 }
 
 /// A token and its life; no life means: use once.
-struct Grant {
-    token: Secret,
-    life: Option<Life>,
+pub(crate) struct Grant {
+    pub(crate) token: Secret,
+    pub(crate) life: Option<Life>,
 }
 
-struct Life {
-    whole: Duration,
-    left: Duration,
+pub(crate) struct Life {
+    pub(crate) whole: Duration,
+    pub(crate) left: Duration,
 }
 
 impl Life {
     /// A token is renewed this long before its end.
-    fn margin(&self) -> Duration {
+    pub(crate) fn margin(&self) -> Duration {
         RENEWAL_MARGIN.min(self.whole / RENEWAL_SHARE)
     }
 }
 
 impl OAuth {
     /// With `shared`, the token is that of all processes.
-    pub(crate) fn new(credentials: Credentials, sender: Arc<Sender>, shared: Option<&Shared>) -> Self {
+    pub(crate) fn new(
+        credentials: Credentials,
+        sender: Arc<Sender>,
+        shared: Option<Box<dyn SharedAccessToken>>,
+    ) -> Self {
         // The order of the fields is part of the contract.
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -98,7 +112,7 @@ impl OAuth {
             .append_pair("scope", &credentials.scope)
             .finish();
         Self(Arc::new(Inner {
-            shared: shared.map(|shared| SharedToken::new(shared, &credentials)),
+            shared,
             credentials,
             sender,
             form: Secret::new(form),
@@ -163,7 +177,7 @@ impl Inner {
             Some(shared) => {
                 let rejected = lock(&self.rejected).clone();
                 let until = Instant::now() + self.credentials.total_timeout;
-                shared.get(rejected.as_ref(), until, || self.request()).await
+                shared.get(rejected.as_ref(), until, self.request().boxed()).await
             }
         };
         let mut cached = lock(&self.cached);
@@ -191,7 +205,7 @@ impl Inner {
         let order = Order {
             call: Call::OAuth,
             repeat: Repeat::Freely,
-            lane: None,
+            group: None,
             timeout: self.credentials.timeout,
             deadline: Instant::now() + self.credentials.total_timeout,
         };

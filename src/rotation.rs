@@ -1,10 +1,10 @@
 //! Refresh tokens: one refresh for all who ask at once, and what became of those that were used.
 
-mod shared;
-
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::error::{Code, Error};
@@ -13,19 +13,32 @@ use crate::guest_api::{GuestApi, Trip};
 use crate::net::flight::Flights;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
-use crate::shared::Shared;
 use crate::sync::lock;
-use shared::SharedRotation;
 
 /// Used refresh tokens that are remembered, so that a second use finds the newest guest token.
 const REMEMBERED: usize = 4096;
+
+/// The rotations of all processes.
+pub(crate) trait SharedRotations: Send + Sync {
+    /// Does the refresh, unless another process does it at this moment: then its result is returned. While nothing can be
+    /// shared, each process refreshes for itself.
+    fn once<'a>(
+        &'a self,
+        key: KeyHash,
+        until: Instant,
+        refresh: BoxFuture<'a, Result<Refreshed, Error>>,
+    ) -> BoxFuture<'a, Result<Refreshed, Error>>;
+
+    /// The newest token known for a used one. A successor's own refresh token may have been used as well.
+    fn newest(&self, used: KeyHash) -> BoxFuture<'_, Option<Refreshed>>;
+}
 
 /// Rotates refresh tokens.
 pub(crate) struct Rotation {
     api: Arc<GuestApi>,
     hasher: KeyHasher,
     used: Arc<Mutex<Used>>,
-    shared: Option<Arc<SharedRotation>>,
+    shared: Option<Arc<dyn SharedRotations>>,
     flights: Flights<KeyHash, Refreshed>,
 }
 
@@ -43,8 +56,7 @@ struct Successor {
 
 impl Rotation {
     /// With `shared`, all processes rotate as one.
-    pub(crate) fn new(api: Arc<GuestApi>, hasher: KeyHasher, shared: Option<Shared>) -> Self {
-        let shared = shared.map(|shared| Arc::new(SharedRotation::new(shared)));
+    pub(crate) fn new(api: Arc<GuestApi>, hasher: KeyHasher, shared: Option<Arc<dyn SharedRotations>>) -> Self {
         Self { api, hasher, used: Arc::default(), shared, flights: Flights::default() }
     }
 
@@ -55,10 +67,10 @@ impl Rotation {
             let (api, used, hasher) = (Arc::clone(&self.api), Arc::clone(&self.used), self.hasher.clone());
             let (shared, refresh_token, trip) = (self.shared.clone(), refresh_token.clone(), trip.clone());
             async move {
-                let refresh = || api.refresh(&refresh_token, &trip);
+                let refresh = api.refresh(&refresh_token, &trip);
                 let outcome = match &shared {
-                    None => refresh().await,
-                    Some(shared) => shared.once(key, trip.deadline, refresh).await,
+                    None => refresh.await,
+                    Some(shared) => shared.once(key, trip.deadline, refresh.boxed()).await,
                 };
                 match outcome {
                     Ok(fresh) => {

@@ -1,7 +1,7 @@
 //! The hot parts of the core, each alone: `cargo bench --bench core`, or with a name for one of them.
 
-mod gate;
 mod hostile;
+mod limiter;
 mod sessions;
 mod signature;
 mod validation;
@@ -12,7 +12,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     validation::benches(&mut criterion);
     signature::benches(&mut criterion);
-    gate::benches(&mut criterion);
+    limiter::benches(&mut criterion);
     sessions::benches(&mut criterion);
     hostile::benches(&mut criterion);
     criterion.final_summary();

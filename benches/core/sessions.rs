@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use genesys_guest_auth::benching::Store;
+use genesys_guest_auth::benching::MeasuredSessions;
 
 const LIFE: Duration = Duration::from_secs(3600);
 const MOST: usize = 10_000_000;
@@ -13,8 +13,8 @@ fn key(number: usize) -> String {
     format!("guest.{number}@example.com::web-chat-emea")
 }
 
-fn filled(size: usize) -> Store {
-    let store = Store::new(MOST * 2);
+fn filled(size: usize) -> MeasuredSessions {
+    let store = MeasuredSessions::new(MOST * 2);
     for number in 0..size {
         store.take(&key(number), LIFE);
     }
@@ -43,7 +43,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 /// The slowest of ten million insertions while the store grows, and the fastest of the thousand slowest.
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 pub(crate) fn print_worst_insert() {
-    let store = Store::new(MOST);
+    let store = MeasuredSessions::new(MOST);
     let mut slowest = vec![Duration::ZERO; 1000];
     let begun = Instant::now();
     for number in 0..MOST {

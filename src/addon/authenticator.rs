@@ -17,7 +17,7 @@ use super::{store, thrown};
 use crate::analytics::News;
 use crate::audit::{Facts, Subject};
 use crate::authenticator::{Authenticator, Outcome};
-use crate::config::{Config, Store};
+use crate::config::{Config, SessionStoreSettings};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::json::quote;
@@ -44,7 +44,7 @@ impl NativeAuthenticator {
         }
         let environment = config.environment.clone();
         // What waits on disk is on its way from here on, and so is the connection to Redis.
-        let begins = config.reports.outbox.is_some() || matches!(config.store, Some(Store::Redis(_)));
+        let begins = config.reports.outbox.is_some() || matches!(config.store, Some(SessionStoreSettings::Redis(_)));
         let _runtime = begins.then(runtime).transpose()?.map(Handle::enter);
         let core = Authenticator::new(config, tell(&bridge)).map_err(|error| thrown(&error))?;
         Ok(Self { core, environment, bridge })

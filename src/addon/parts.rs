@@ -29,14 +29,14 @@ use crate::rotation::Rotation;
 use crate::secret::Secret;
 use crate::sessions::key::KeyHasher;
 use crate::sessions::memory::MemorySessions;
-use crate::shared::Shared as SharedState;
+use crate::shared::SharedStore;
 use crate::signature::TokenVerifier;
 
 /// The native half of `OAuthManager`.
 #[napi]
 pub struct NativeOAuth {
     oauth: Arc<OAuth>,
-    shared: Option<SharedState>,
+    shared: Option<SharedStore>,
     lifecycle: Arc<Lifecycle>,
     bridge: Arc<Shared>,
 }
@@ -48,9 +48,10 @@ impl NativeOAuth {
     pub fn new(bridge: &Bridge, config: String) -> napi::Result<Self> {
         let (credentials, traffic, store) = config::oauth_from_json(&config).map_err(|error| thrown(&error))?;
         let sender = sender(&traffic, None);
-        let shared = store.map(|settings| SharedState::new(settings, &credentials.client_secret));
+        let shared = store.map(|settings| SharedStore::new(settings, &credentials.client_secret));
         let lifecycle = Lifecycle::new(Arc::clone(&sender), None);
-        let oauth = Arc::new(OAuth::new(credentials, sender, shared.as_ref()));
+        let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
+        let oauth = Arc::new(OAuth::new(credentials, sender, access_token));
         Ok(Self { oauth, shared, lifecycle, bridge: Arc::clone(bridge.shared()) })
     }
 
@@ -74,7 +75,7 @@ impl NativeOAuth {
         run(&self.bridge, call, false, async move {
             closing.await;
             if let Some(shared) = shared {
-                shared.vault.redis().close();
+                shared.close();
             }
             Ok(NOTHING.to_owned())
         })

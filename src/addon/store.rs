@@ -7,14 +7,14 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::bridge::Shared;
-use crate::config::{CustomStore, Store};
+use crate::config::{CustomStore, SessionStoreSettings};
 use crate::error::Error;
-use crate::redis::settings::OnUnavailable;
 use crate::sessions::custom::{Functions, Step};
+use crate::sessions::step::OnUnavailable;
 
 /// The store that the number `source` stands for in JavaScript.
-pub(super) fn custom(bridge: &Arc<Shared>, source: u32, local: bool) -> Store {
-    Store::Custom(CustomStore {
+pub(super) fn custom(bridge: &Arc<Shared>, source: u32, local: bool) -> SessionStoreSettings {
+    SessionStoreSettings::Custom(CustomStore {
         functions: Arc::new(JavaScript { bridge: Arc::clone(bridge), source }),
         on_unavailable: if local { OnUnavailable::Local } else { OnUnavailable::Reject },
     })

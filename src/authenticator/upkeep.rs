@@ -77,7 +77,7 @@ impl Authenticator {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let inner = &self.0;
-        let (in_flight, paced) = inner.api.sender.pacing.load();
+        let (in_flight, paced) = inner.api.sender.limiter.load();
         let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
         Metrics {
             authenticated: inner.authenticated.load(Ordering::Relaxed),

@@ -17,9 +17,10 @@ use crate::error::Error;
 use crate::guest_api::Endpoints;
 use crate::net::{Policy, Settings};
 use crate::oauth::Credentials;
-use crate::redis;
 use crate::secret::Secret;
 pub use crate::sessions::custom::CustomStore;
+use crate::shared::settings::RedisSettings;
+pub use crate::shared::settings::SessionStoreSettings;
 use fields::Fields;
 pub(crate) use rule::Rule;
 
@@ -39,18 +40,9 @@ pub struct Config {
     /// Bound of the memory store, in live sessions.
     pub max_sessions: usize,
     /// Where sessions and tokens are shared between processes; memory without it.
-    pub store: Option<Store>,
+    pub store: Option<SessionStoreSettings>,
     /// Whether the channel is checked before a guest is created.
     pub preflight_channel: bool,
-}
-
-/// A store that the processes of a service share.
-#[derive(Debug, Clone)]
-pub enum Store {
-    /// Sessions, guests, the access token and the pace, on Redis or Valkey.
-    Redis(redis::Settings),
-    /// Sessions alone, in a store of the caller's own. JSON has no word for it.
-    Custom(CustomStore),
 }
 
 /// Where the Guest API is and how its tokens are signed.
@@ -103,7 +95,7 @@ impl Config {
             api: parts::api(&fields, &environment)?,
             reports: parts::reports(&fields, Some(&credentials.client_secret))?,
             max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
-            store: store::store(&fields)?.map(Store::Redis),
+            store: store::store(&fields)?.map(SessionStoreSettings::Redis),
             preflight_channel: fields.flag("preflightChannel", false)?,
             environment,
             credentials,
@@ -113,7 +105,7 @@ impl Config {
 }
 
 /// The configuration of an OAuth manager alone.
-pub fn oauth_from_json(json: &str) -> Result<(Credentials, Traffic, Option<redis::Settings>), Error> {
+pub fn oauth_from_json(json: &str) -> Result<(Credentials, Traffic, Option<RedisSettings>), Error> {
     let value = parse(json)?;
     let fields = Fields::new(&value)?;
     let environment = parts::environment(&fields)?;

@@ -12,9 +12,9 @@ use super::fields::Fields;
 use super::parts::certificates;
 use super::rule::Rule;
 use crate::error::Error;
-use crate::redis::Settings;
-use crate::redis::settings::{Login, Node, OnUnavailable, Tls, Topology};
 use crate::secret::Secret;
+use crate::sessions::step::OnUnavailable;
+use crate::shared::settings::{Login, Node, RedisSettings, Tls, Topology};
 
 /// Names this package among others on the same server.
 const KEY_PREFIX: &str = "genesys-guest-auth:";
@@ -29,7 +29,7 @@ const SENTINEL_PORT: u16 = 26379;
 const REDIS: [&str; 7] = ["url", "keyPrefix", "onUnavailable", "commandTimeoutMs", "sentinel", "cluster", "tls"];
 
 /// A shared store; memory without one.
-pub(super) fn store(fields: &Fields<'_>) -> Result<Option<Settings>, Error> {
+pub(super) fn store(fields: &Fields<'_>) -> Result<Option<RedisSettings>, Error> {
     let Some(store) = fields.inner("sessionStore", &["redis"])? else { return Ok(None) };
     let Some(redis) = store.inner("redis", &REDIS)? else {
         return Err(store.error("redis", Rule::RedisRequired));
@@ -52,7 +52,7 @@ pub(super) fn store(fields: &Fields<'_>) -> Result<Option<Settings>, Error> {
         return Err(redis.error("url", Rule::ClusterDatabase));
     }
     let port = if matches!(topology, Topology::Sentinel { .. }) { SENTINEL_PORT } else { PORT };
-    Ok(Some(Settings {
+    Ok(Some(RedisSettings {
         nodes: urls.iter().map(|url| node(url, port)).collect(),
         login: login(&urls[0]),
         tls: is_encrypted.then_some(tls),
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parsed(redis: &Value) -> Result<Settings, Error> {
+    fn parsed(redis: &Value) -> Result<RedisSettings, Error> {
         let config = json!({ "sessionStore": { "redis": redis } });
         store(&Fields::new(&config)?).map(|store| store.unwrap())
     }

@@ -25,7 +25,7 @@ pub(crate) enum Fault {
     /// More than [`MAX_ANSWER_BYTES`].
     #[error("got an answer over {MAX_ANSWER_BYTES} bytes from {host}")]
     TooLarge { host: String },
-    /// The gate is closed for longer than the call may wait; nothing was sent.
+    /// A pause lasts longer than the call may wait; nothing was sent.
     #[error("was not sent: the server asked all calls to wait for another {} ms", wait.as_millis())]
     Paused { wait: Duration },
     /// No client could be made from the configuration, or no token was to be had.

@@ -1,4 +1,4 @@
-//! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and pacing.
+//! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and a rate limiter.
 //!
 //! - [`exchange`]: a request and its answer, with its size limit
 //! - [`client`]: sends one within its deadline, over a client for each origin
@@ -7,8 +7,7 @@
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
 //! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
-//! - [`pacing`], [`rate`], [`lane`]: how many guest calls go out, and how fast
-//! - [`fleet`], [`member`], [`courier`]: the same for all processes that share a limit
+//! - [`limiter`]: how many requests go out, and how fast, alone or together with other processes
 //! - [`flight`]: one piece of work shared by all who want it
 //! - [`redact`]: answers made fit to be shown
 
@@ -16,15 +15,10 @@ pub(crate) mod backoff;
 pub(crate) mod budget;
 mod classify;
 pub(crate) mod client;
-mod courier;
 pub(crate) mod exchange;
 pub(crate) mod fault;
-pub(crate) mod fleet;
 pub(crate) mod flight;
-pub(crate) mod lane;
-mod member;
-pub(crate) mod pacing;
-mod rate;
+pub(crate) mod limiter;
 pub(crate) mod redact;
 pub(crate) mod retry;
 pub(crate) mod retry_after;

@@ -11,12 +11,10 @@ use super::budget::{Budget, Reason};
 use super::client::Http;
 use super::exchange::{Answer, Call, Exchange};
 use super::fault::{Failure, Fault, is_login_throttle};
-use super::fleet::Fleet;
-use super::lane::Lane;
-use super::pacing::{Pacing, Paused};
+use super::limiter::{AdaptiveLimiter, Paused, RateLimitGroup, SharedLimiter};
 use super::retry_after;
 
-/// The longest time that one answer can close the gate: a mistyped `Retry-After` must not end a service.
+/// The longest time that one answer can pause all requests: a mistyped `Retry-After` must not end a service.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// How often, how soon and for how long requests are repeated.
@@ -48,8 +46,8 @@ pub(crate) enum Repeat {
 pub(crate) struct Order {
     pub(crate) call: Call,
     pub(crate) repeat: Repeat,
-    /// Paced with the instance's other guest calls, or not at all.
-    pub(crate) lane: Option<Lane>,
+    /// Limited with the instance's other requests of this group, or not at all.
+    pub(crate) group: Option<RateLimitGroup>,
     /// Limit for one exchange.
     pub(crate) timeout: Duration,
     /// End of the whole call, with its retries and queueing.
@@ -60,7 +58,7 @@ pub(crate) struct Order {
 pub(crate) struct Sender {
     http: Http,
     policy: Policy,
-    pub(crate) pacing: Pacing,
+    pub(crate) limiter: AdaptiveLimiter,
     budget: Budget,
     /// Requests sent again, for the metrics.
     pub(crate) retries: AtomicU64,
@@ -69,12 +67,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// `fleet`: the processes that share the API's limit with this one.
-    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32, fleet: Option<Arc<dyn Fleet>>) -> Self {
+    /// `shared`: the limiter of all processes that share the API's limit with this one.
+    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32, shared: Option<Arc<dyn SharedLimiter>>) -> Self {
         Self {
             http,
             policy,
-            pacing: Pacing::new(max_in_flight, fleet),
+            limiter: AdaptiveLimiter::new(max_in_flight, shared),
             budget: Budget::default(),
             retries: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
@@ -86,7 +84,7 @@ impl Sender {
         self.http.release();
     }
 
-    /// One exchange without retries or pacing.
+    /// One exchange without retries or limiter.
     pub(crate) async fn once(
         &self,
         call: Call,
@@ -107,14 +105,15 @@ impl Sender {
     where
         F: Future<Output = Result<Answer, Fault>>,
     {
-        let ticket = order.lane.map(|lane| (lane, self.pacing.ticket()));
+        let ticket = order.group.map(|group| (group, self.limiter.ticket()));
         let mut attempts = 0;
         let mut paid = 0;
         loop {
             let permit = match ticket {
-                Some((lane, ticket)) => {
+                Some((group, ticket)) => {
                     let waiting_since = Instant::now();
-                    match tokio::time::timeout_at(order.deadline, self.pacing.admit(lane, ticket, order.deadline)).await
+                    match tokio::time::timeout_at(order.deadline, self.limiter.admit(group, ticket, order.deadline))
+                        .await
                     {
                         Ok(Ok(permit)) => Some(permit),
                         Ok(Err(Paused(wait))) => return Err(failure(order, Fault::Paused { wait }, attempts, None)),
@@ -154,8 +153,8 @@ impl Sender {
             let Some(cost) = self.budget.take(reason) else { return Err(failure(order, fault, attempts, asked)) };
             paid += cost;
             self.retries.fetch_add(1, Ordering::Relaxed);
-            // A paced call waits at the gate, which its 429 has just closed.
-            if !(is_throttled && order.lane.is_some()) {
+            // A limited request waits for the end of the pause that its 429 has just begun.
+            if !(is_throttled && order.group.is_some()) {
                 tokio::time::sleep(wait).await;
             }
         }

@@ -8,6 +8,8 @@ use super::*;
 use crate::net::settings::Settings;
 use crate::sync::lock;
 
+const CREATE: RateLimitGroup = RateLimitGroup::new(0);
+
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script, among others that are faults")]
 fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Fault> {
     let mut headers = HeaderMap::new();
@@ -35,9 +37,9 @@ fn sender() -> Sender {
     Sender::new(Http::new(Settings::default()), policy, 256, None)
 }
 
-fn order(repeat: Repeat, lane: Option<Lane>) -> Order {
+fn order(repeat: Repeat, group: Option<RateLimitGroup>) -> Order {
     let call = if repeat == Repeat::Never { Call::Create } else { Call::Attributes };
-    Order { call, repeat, lane, timeout: Duration::from_secs(15), deadline: Instant::now() + Duration::from_secs(60) }
+    Order { call, repeat, group, timeout: Duration::from_secs(15), deadline: Instant::now() + Duration::from_secs(60) }
 }
 
 /// Plays `script`, whose last entry repeats for ever; returns the outcome and the number of requests.
@@ -81,7 +83,7 @@ async fn each_fault_is_repeated_as_often_as_it_is_safe() {
     ];
     for (fault, expected) in table {
         for (repeat, requests) in [Freely, Once, Never].into_iter().zip(expected) {
-            let (outcome, sent) = play(&sender(), order(repeat, Some(Lane::Create)), [fault.clone()]).await;
+            let (outcome, sent) = play(&sender(), order(repeat, Some(CREATE)), [fault.clone()]).await;
             assert_eq!((sent, outcome.unwrap_err().attempts), (requests, requests), "{fault:?} {repeat:?}");
         }
     }
@@ -91,7 +93,7 @@ async fn each_fault_is_repeated_as_often_as_it_is_safe() {
 async fn the_servers_wait_is_kept_and_the_last_answer_returned() {
     let start = Instant::now();
     let (outcome, sent) =
-        play(&sender(), order(Repeat::Never, Some(Lane::Create)), [answer(429, Some("2")), answer(200, None)]).await;
+        play(&sender(), order(Repeat::Never, Some(CREATE)), [answer(429, Some("2")), answer(200, None)]).await;
     assert_eq!((outcome.unwrap().status, sent), (200, 2));
     assert_eq!(start.elapsed().as_secs(), 2);
 }
@@ -100,8 +102,7 @@ async fn the_servers_wait_is_kept_and_the_last_answer_returned() {
 async fn a_wait_beyond_the_limit_or_the_deadline_fails_at_once() {
     for (wait, deadline) in [("61", 600), ("30", 20)] {
         let start = Instant::now();
-        let order =
-            Order { deadline: start + Duration::from_secs(deadline), ..order(Repeat::Freely, Some(Lane::Create)) };
+        let order = Order { deadline: start + Duration::from_secs(deadline), ..order(Repeat::Freely, Some(CREATE)) };
         let (outcome, sent) = play(&sender(), order, [answer(429, Some(wait))]).await;
         let failure = outcome.unwrap_err();
         assert_eq!((sent, failure.retry_after.map(|wait| wait.as_secs().to_string())), (1, Some(wait.to_owned())));
@@ -113,7 +114,7 @@ async fn a_wait_beyond_the_limit_or_the_deadline_fails_at_once() {
 async fn a_malformed_retry_after_means_back_off() {
     let start = Instant::now();
     let (outcome, _) =
-        play(&sender(), order(Repeat::Never, Some(Lane::Create)), [answer(429, Some("soon")), answer(200, None)]).await;
+        play(&sender(), order(Repeat::Never, Some(CREATE)), [answer(429, Some("soon")), answer(200, None)]).await;
     assert_eq!(outcome.unwrap().status, 200);
     assert!(start.elapsed() <= Duration::from_millis(1001));
 }
@@ -133,7 +134,7 @@ async fn under_a_total_outage_the_load_stays_below_one_and_a_fifth() {
         let sender = sender();
         let mut requests = 0;
         for _ in 0..1000 {
-            requests += play(&sender, order(Repeat::Never, Some(Lane::Create)), [fault.clone()]).await.1;
+            requests += play(&sender, order(Repeat::Never, Some(CREATE)), [fault.clone()]).await.1;
         }
         assert!(requests < 1200, "{requests}");
     }

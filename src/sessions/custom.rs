@@ -11,11 +11,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::guest_cache::KnownGuest;
 use super::key::KeyHash;
+use super::step::{OnUnavailable, STEP_LIMIT};
 use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
-use crate::redis::STEP_LIMIT;
-use crate::redis::settings::OnUnavailable;
 
 /// A function has this much less time than its step, so that the error can say which function was too slow.
 const MARGIN: Duration = Duration::from_millis(20);

@@ -16,7 +16,7 @@ use crate::sync::lock;
 const MOST_GUESTS: usize = 4096;
 
 /// How long a refresh token is good for after its guest token has expired. A day is Genesys' default.
-pub(super) const REFRESHABLE_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const REFRESHABLE_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Guests by the hash of their session key.
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub(crate) enum KnownGuest {
 
 impl KnownGuest {
     /// A guest whose token is good for as long as `left`. None where nothing of him can be used any more.
-    pub(super) fn of(guest: Guest, left: Duration) -> Option<Self> {
+    pub(crate) fn of(guest: Guest, left: Duration) -> Option<Self> {
         if left < Duration::from_secs(1) {
             let refresh_token = guest.refresh_token.clone()?;
             return Some(Self::Refreshable(guest, refresh_token));

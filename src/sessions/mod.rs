@@ -4,16 +4,16 @@
 //! - [`reservation`]: a key that one call has reserved, in either of the two
 //! - [`memory`]: the sessions of one process
 //! - [`shared`]: the sessions in a store that several processes share, and what happens while it is away
-//! - [`store`]: what such a store must do; [`redis`] does it, and [`custom`] with functions of the user's own
+//! - [`store`]: what such a store must do, and [`step`] in which time; [`custom`] does it with functions of the user's own
 //! - [`guest_cache`]: guests of late, kept for the recovery from conflicts
 
 pub mod custom;
 pub(crate) mod guest_cache;
 pub(crate) mod key;
 pub(crate) mod memory;
-pub(crate) mod redis;
 pub(crate) mod reservation;
 pub(crate) mod shared;
+pub(crate) mod step;
 pub(crate) mod store;
 
 use std::sync::Arc;

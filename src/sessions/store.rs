@@ -15,6 +15,12 @@ use crate::guest::Guest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OwnerToken(pub(crate) [u8; 16]);
 
+impl OwnerToken {
+    pub(crate) fn random() -> Self {
+        Self(*uuid::Uuid::new_v4().as_bytes())
+    }
+}
+
 /// One step of a store.
 pub(crate) type StoreFuture<'a, T> = BoxFuture<'a, Result<T, Error>>;
 

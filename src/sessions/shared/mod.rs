@@ -15,9 +15,9 @@ use super::guest_cache::KnownGuest;
 use super::key::{KeyHash, KeyHasher};
 use super::memory::MemorySessions;
 use super::reservation::Reservation;
+use super::step::{RESERVED_FOR, STEP_LIMIT, step_deadline};
 use super::store::{SessionStore, StoreMetrics};
 use crate::error::{Code, Error};
-use crate::redis::{HELD_FOR, STEP_LIMIT, step};
 use renewal::Renewals;
 use reservation::{Releases, SharedReservation};
 
@@ -62,8 +62,8 @@ impl SharedSessions {
         // A session of the time when the store was away is nowhere else.
         let here = self.local.as_ref().map(|local| local.reserve(session_key)).transpose()?;
         let mut reservation = SharedReservation::new(key, &self.store, &self.renewals, &self.releases);
-        let until = step();
-        let reserved = self.store.reserve(key, reservation.owner, HELD_FOR, until);
+        let until = step_deadline();
+        let reserved = self.store.reserve(key, reservation.owner, RESERVED_FOR, until);
         match timeout_at(until, reserved).await.unwrap_or_else(|_| Err(too_slow())) {
             Ok(true) => {
                 self.is_back();
@@ -93,7 +93,7 @@ impl SharedSessions {
         let key = self.hasher.hash(session_key);
         // A renewal would take the key again for a call that is to lose it.
         self.renewals.forget(key);
-        let until = step();
+        let until = step_deadline();
         let invalidated = async {
             self.renewals.settled().await;
             self.store.invalidate(key, until).await
@@ -125,7 +125,7 @@ impl SharedSessions {
 
     pub(crate) async fn ready(&self) {
         // What is wrong, the first call will say.
-        let _ = self.store.ready(step()).await;
+        let _ = self.store.ready(step_deadline()).await;
     }
 
     pub(crate) async fn close(&self) {

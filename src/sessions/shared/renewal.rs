@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::redis::{HELD_FOR, RENEW_EVERY, step};
 use crate::sessions::key::KeyHash;
+use crate::sessions::step::{RENEW_EVERY, RESERVED_FOR, step_deadline};
 use crate::sessions::store::{OwnerToken, SessionCommit, SessionStore};
 use crate::sync::lock;
 
@@ -99,7 +99,7 @@ impl Renewals {
     async fn renew(&self, age: Duration) {
         let extending = self.extending.write().await;
         let now = Instant::now();
-        let until = step();
+        let until = step_deadline();
         let (mut extensions, mut commits) = (Vec::new(), Vec::new());
         for (key, renewal) in &lock(&self.renewed).by_key {
             match &renewal.commit {
@@ -109,7 +109,7 @@ impl Renewals {
             }
         }
         // A reservation that could not be extended may be lost. Its call goes on: the server refuses a second guest.
-        let extensions = extensions.into_iter().map(|(key, owner)| self.store.extend(key, owner, HELD_FOR, until));
+        let extensions = extensions.into_iter().map(|(key, owner)| self.store.extend(key, owner, RESERVED_FOR, until));
         let commits = commits.into_iter().map(|(commit, give_up_at)| async move {
             let is_done = self.store.commit(&commit, until).await.is_ok() || now >= give_up_at;
             is_done.then_some((commit.key, commit.owner))

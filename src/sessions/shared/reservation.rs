@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::renewal::Renewals;
 use crate::guest::Guest;
-use crate::redis::{random, step};
 use crate::sessions::key::KeyHash;
+use crate::sessions::step::step_deadline;
 use crate::sessions::store::{OwnerToken, SessionCommit, SessionStore};
 
 /// A failed call waits this long until its key is free. A release that takes longer goes on without it.
@@ -45,7 +45,7 @@ impl SharedReservation {
             renewals: Arc::clone(renewals),
             releases: Arc::clone(releases),
             key,
-            owner: OwnerToken(random()),
+            owner: OwnerToken::random(),
             guest: None,
             is_held: true,
             runtime: Handle::current(),
@@ -69,7 +69,7 @@ impl SharedReservation {
         let commit = SessionCommit { key: self.key, owner: self.owner, ends_at, guest: self.guest.take() };
         // A renewal that arrives after the commit could cut the session short.
         self.renewals.remove(self.key, self.owner);
-        let until = step();
+        let until = step_deadline();
         let committed = timeout_at(until, self.store.commit(&commit, until)).await;
         self.is_held = false;
         if !matches!(committed, Ok(Ok(()))) {
@@ -90,7 +90,7 @@ impl SharedReservation {
         let release = Release::begin(&self.releases);
         self.runtime.spawn(async move {
             let _release = release;
-            let until = step();
+            let until = step_deadline();
             let released = async {
                 // A renewal that arrives after the release would take the key again.
                 renewals.settled().await;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::reservation::FREED_WITHIN;
 use super::*;
 use crate::guest::Guest;
-use crate::redis::RENEW_EVERY;
 use crate::sessions::key::session_key;
+use crate::sessions::step::RENEW_EVERY;
 use crate::sessions::store::{OwnerToken, SessionCommit, StoreFuture};
 use crate::sync::lock;
 use crate::text::Text;
@@ -140,10 +140,10 @@ async fn a_dropped_reservation_is_released_and_closing_waits_for_that() {
 async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
     let (fake, sessions, _) = set(None);
     let reservation = sessions.reserve(&key()).await.unwrap();
-    tokio::time::sleep(HELD_FOR).await;
+    tokio::time::sleep(RESERVED_FOR).await;
     assert_eq!(fake.extended.load(Ordering::SeqCst), 3);
     reservation.keep(Duration::from_secs(60)).await;
-    tokio::time::sleep(HELD_FOR).await;
+    tokio::time::sleep(RESERVED_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (3, 0));
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
 }
@@ -164,7 +164,7 @@ async fn a_reservation_is_not_renewed_once_it_is_ended() {
     let (fake, sessions, _) = set(None);
     let reservation = sessions.reserve(&key()).await.unwrap();
     sessions.invalidate(&key()).await.unwrap();
-    tokio::time::sleep(HELD_FOR).await;
+    tokio::time::sleep(RESERVED_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 0));
     drop(reservation);
 }
@@ -203,10 +203,10 @@ async fn a_session_is_offered_again_until_the_store_takes_it() {
     let reservation = sessions.reserve(&key()).await.unwrap();
     fake.is(Mood::Away);
     reservation.keep(Duration::from_secs(600)).await;
-    tokio::time::sleep(HELD_FOR).await;
+    tokio::time::sleep(RESERVED_FOR).await;
     assert!(fake.holder().is_some_and(|(_, is_session)| !is_session));
     fake.is(Mood::Well);
-    tokio::time::sleep(HELD_FOR).await;
+    tokio::time::sleep(RESERVED_FOR).await;
     assert!(fake.holder().is_some_and(|(_, is_session)| is_session));
     assert_eq!(sessions.len(), 0);
 }

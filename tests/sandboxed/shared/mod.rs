@@ -1,5 +1,7 @@
 //! Two instances and one server: what two processes share.
 
+mod limiter;
+mod limiter_twin;
 mod outages;
 mod server;
 mod tokens;
@@ -87,7 +89,10 @@ async fn nothing_in_redis_tells_who_or_opens_anything() {
     let mut all = Vec::new();
     for key in pair.server.ask::<Vec<String>>(&["KEYS", "*"]).await {
         assert!(pair.server.ask::<i64>(&["PTTL", &key]).await > 0, "{key} stays for ever");
-        all.extend(pair.server.ask::<Vec<u8>>(&["GET", &key]).await);
+        match &*pair.server.ask::<String>(&["TYPE", &key]).await {
+            "hash" => all.extend(pair.server.ask::<Vec<Vec<u8>>>(&["HGETALL", &key]).await.concat()),
+            _ => all.extend(pair.server.ask::<Vec<u8>>(&["GET", &key]).await),
+        }
         all.extend(key.into_bytes());
     }
     let text = String::from_utf8_lossy(&all).into_owned();

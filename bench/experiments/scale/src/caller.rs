@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genesys_guest_auth::benching::Gate;
+use genesys_guest_auth::benching::Limiter;
 use tokio::time::Instant;
 
 use crate::redis::{Connection, Redis};
@@ -27,30 +27,30 @@ const GUARD_MICROS: std::ops::Range<u64> = 1000..5000;
 pub enum Strategy {
     /// Each call for itself: full jitter, three retries.
     Backoff,
-    /// One gate for each process.
+    /// One limiter for each process.
     Independent,
-    /// One gate for all.
+    /// One limiter for all.
     Shared,
 }
 
 pub enum Caller {
     Backoff,
-    Gated(Gate),
+    Limited(Limiter),
 }
 
 impl Caller {
     pub fn new(strategy: Strategy, redis: &Arc<Redis>) -> Self {
         match strategy {
             Strategy::Backoff => Self::Backoff,
-            Strategy::Independent => Self::Gated(Gate::new(MAX_IN_FLIGHT)),
-            Strategy::Shared => Self::Gated(Gate::shared(MAX_IN_FLIGHT, Arc::new(Connection(Arc::clone(redis))))),
+            Strategy::Independent => Self::Limited(Limiter::new(MAX_IN_FLIGHT)),
+            Strategy::Shared => Self::Limited(Limiter::shared(MAX_IN_FLIGHT, Arc::new(Connection(Arc::clone(redis))))),
         }
     }
 
     /// One call; whether it was accepted by `deadline`.
     pub async fn call(&self, server: &Rc<Server>, deadline: Instant) -> bool {
-        if let Self::Gated(gate) = self {
-            gate.look();
+        if let Self::Limited(limiter) = self {
+            limiter.refresh();
         }
         tokio::time::sleep(Duration::from_micros(fastrand::u64(GUARD_MICROS))).await;
         let send = async || {
@@ -60,7 +60,7 @@ impl Caller {
             answer
         };
         match self {
-            Self::Gated(gate) => gate.call(RETRIES, deadline, send).await,
+            Self::Limited(limiter) => limiter.call(RETRIES, deadline, send).await,
             Self::Backoff => {
                 for attempt in 0..=RETRIES {
                     if send().await.is_ok() {

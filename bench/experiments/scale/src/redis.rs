@@ -1,4 +1,4 @@
-//! Just enough of Redis to run the gate's own script on the simulation's clock.
+//! Just enough of Redis to run the limiter's own script on the simulation's clock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use genesys_guest_auth::benching::{Fleet, Report, Ruling, SCRIPT, arguments, ruling};
+use genesys_guest_auth::benching::{Allowance, SCRIPT, SharedLimiter, UsageReport, allowance, arguments};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use tokio::time::Instant;
 
@@ -33,9 +33,9 @@ impl Redis {
         let redis = lua.create_table()?;
         redis.set("call", call)?;
         lua.globals().set("redis", redis)?;
-        lua.globals().set("KEYS", lua.create_sequence_from(["gate"])?)?;
+        lua.globals().set("KEYS", lua.create_sequence_from(["limiter"])?)?;
         let body = format!("local ARGV = ...\n{SCRIPT}");
-        let script = lua.load(body).set_name("gate.lua").into_function()?;
+        let script = lua.load(body).set_name("limiter.lua").into_function()?;
         Ok(Arc::new(Self {
             script,
             _lua: lua,
@@ -48,20 +48,20 @@ impl Redis {
         *self.commands.lock().expect("one thread")
     }
 
-    fn run(&self, report: &Report) -> mlua::Result<Option<Ruling>> {
+    fn run(&self, report: &UsageReport) -> mlua::Result<Option<Allowance>> {
         *self.commands.lock().expect("one thread") += 1;
         // Arguments come as texts and numbers leave as integers, as on Redis.
         let arguments: Vec<String> = arguments(report).iter().map(ToString::to_string).collect();
         let answer: Vec<f64> = self.script.call(arguments)?;
-        Ok(ruling(&answer.into_iter().map(|number| number as i64).collect::<Vec<_>>()))
+        Ok(allowance(report, &answer.into_iter().map(|number| number as i64).collect::<Vec<_>>()))
     }
 }
 
 /// A process's connection.
 pub struct Connection(pub Arc<Redis>);
 
-impl Fleet for Connection {
-    fn exchange(&self, report: Report) -> BoxFuture<'static, Option<Ruling>> {
+impl SharedLimiter for Connection {
+    fn exchange(&self, report: UsageReport) -> BoxFuture<'static, Option<Allowance>> {
         let redis = Arc::clone(&self.0);
         let trip = Duration::from_micros(redis.random.lock().expect("one thread").u64(500..2500));
         async move {

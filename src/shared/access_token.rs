@@ -2,47 +2,45 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::{Credentials, Grant, Life};
+use super::SharedStore;
+use super::encrypted_store::EncryptedStore;
+use super::lock::{Lock, lock_retry_delay};
 use crate::error::Error;
-use crate::redis::{Vault, contend};
+use crate::oauth::{Credentials, Grant, Life, SharedAccessToken};
 use crate::secret::Secret;
-use crate::shared::Shared;
 
-/// The token in the shared store.
-pub(super) struct SharedToken {
-    vault: Vault,
+/// The token in Redis.
+pub(super) struct RedisAccessToken {
+    store: EncryptedStore,
     name: String,
     lock: String,
 }
 
-impl SharedToken {
-    pub(super) fn new(shared: &Shared, credentials: &Credentials) -> Self {
+impl RedisAccessToken {
+    pub(super) fn new(shared: &SharedStore, credentials: &Credentials) -> Self {
         let Credentials { token_url, client_id, scope, .. } = credentials;
         // Another scope or another server is another token. A line break is in none of the three.
         let id = shared.hasher.hash(&format!("token\n{token_url}\n{client_id}\n{scope}")).0;
-        let vault = shared.vault.clone();
-        Self { name: vault.name("t", id), lock: vault.name("tl", id), vault }
+        let store = shared.store.clone();
+        Self { name: store.name("t", id), lock: store.name("tl", id), store }
     }
 
-    /// The token that another process has fetched, or else what `fetch` brings, for all. While the store is away, each
-    /// process fetches for itself.
-    pub(super) async fn get<F>(
+    async fn get_or_fetch(
         &self,
         rejected: Option<&Secret>,
         until: Instant,
-        fetch: impl Fn() -> F,
-    ) -> Result<Grant, Error>
-    where
-        F: Future<Output = Result<Grant, Error>>,
-    {
+        fetch: BoxFuture<'_, Result<Grant, Error>>,
+    ) -> Result<Grant, Error> {
         while Instant::now() < until {
             let Ok(found) = self.find(rejected).await else { break };
             if let Some(grant) = found {
                 return Ok(grant);
             }
-            match self.vault.lock(self.lock.clone()).await {
+            match Lock::try_acquire(self.store.redis(), self.lock.clone()).await {
                 Ok(Some(lock)) => {
                     // Whoever had the lock until now may have left a token.
                     if let Ok(Some(grant)) = self.find(rejected).await {
@@ -51,37 +49,45 @@ impl SharedToken {
                     return lock.during(self.fetch(fetch)).await;
                 }
                 // When the one who fetches fails or dies, the next one here gets the lock.
-                Ok(None) => sleep(contend()).await,
+                Ok(None) => sleep(lock_retry_delay()).await,
                 Err(_) => break,
             }
         }
-        fetch().await
+        fetch.await
     }
 
-    async fn fetch<F>(&self, fetch: impl Fn() -> F) -> Result<Grant, Error>
-    where
-        F: Future<Output = Result<Grant, Error>>,
-    {
-        let grant = fetch().await?;
+    async fn fetch(&self, fetch: BoxFuture<'_, Result<Grant, Error>>) -> Result<Grant, Error> {
+        let grant = fetch.await?;
         if let Some(life) = &grant.life {
             let whole = u64::try_from(life.whole.as_millis()).unwrap_or(u64::MAX);
             let value = [whole.to_be_bytes().as_slice(), grant.token.expose().as_bytes()].concat();
             // Where it cannot be shared, it serves here all the same.
-            let _ = self.vault.write(&self.name, &value, life.left).await;
+            let _ = self.store.write(&self.name, &value, life.left).await;
         }
         Ok(grant)
     }
 
-    /// A token that needs no renewal yet. One that the API refused is dropped for all.
+    /// A token that needs no renewal yet. One that the API refused is deleted for all.
     async fn find(&self, rejected: Option<&Secret>) -> Result<Option<Grant>, Error> {
-        let Some(stored) = self.vault.read(&self.name).await? else { return Ok(None) };
+        let Some(stored) = self.store.read(&self.name).await? else { return Ok(None) };
         let Some(grant) = parse(&stored.value, stored.left) else { return Ok(None) };
         if rejected.is_some_and(|rejected| rejected.same_as(&grant.token)) {
-            self.vault.drop_stored(&self.name, &stored).await?;
+            self.store.delete(&self.name, &stored).await?;
             return Ok(None);
         }
         let needs_renewal = grant.life.as_ref().is_none_or(|life| life.left <= life.margin());
         Ok((!needs_renewal).then_some(grant))
+    }
+}
+
+impl SharedAccessToken for RedisAccessToken {
+    fn get<'a>(
+        &'a self,
+        rejected: Option<&'a Secret>,
+        until: Instant,
+        fetch: BoxFuture<'a, Result<Grant, Error>>,
+    ) -> BoxFuture<'a, Result<Grant, Error>> {
+        self.get_or_fetch(rejected, until, fetch).boxed()
     }
 }
 

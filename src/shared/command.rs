@@ -5,17 +5,17 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 /// A Lua script. Servers know it by its hash once one of them has seen it.
-pub(crate) struct Script {
+pub(super) struct Script {
     code: &'static str,
     hash: LazyLock<String>,
 }
 
 impl Script {
-    pub(crate) const fn new(code: &'static str, hash: fn() -> String) -> Self {
+    pub(super) const fn new(code: &'static str, hash: fn() -> String) -> Self {
         Self { code, hash: LazyLock::new(hash) }
     }
 
-    pub(crate) fn hash_of(code: &str) -> String {
+    pub(super) fn hash_of(code: &str) -> String {
         redis::Script::new(code).get_hash().to_owned()
     }
 }
@@ -24,13 +24,14 @@ impl Script {
 macro_rules! script {
     ($(#[$meta:meta])* $name:ident, $code:expr) => {
         $(#[$meta])*
-        static $name: $crate::redis::Script = $crate::redis::Script::new($code, || $crate::redis::Script::hash_of($code));
+        static $name: $crate::shared::command::Script =
+            $crate::shared::command::Script::new($code, || $crate::shared::command::Script::hash_of($code));
     };
 }
-pub(crate) use script;
+pub(super) use script;
 
 /// One command of one key slot; the first key says where it goes in a cluster.
-pub(crate) struct Command {
+pub(super) struct Command {
     script: Option<&'static Script>,
     verb: &'static str,
     keys: Vec<String>,
@@ -38,26 +39,26 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn new(verb: &'static str) -> Self {
+    pub(super) fn new(verb: &'static str) -> Self {
         Self { script: None, verb, keys: Vec::new(), arguments: Vec::new() }
     }
 
-    pub(crate) fn script(script: &'static Script) -> Self {
+    pub(super) fn script(script: &'static Script) -> Self {
         Self { script: Some(script), ..Self::new("EVALSHA") }
     }
 
-    pub(crate) fn key(mut self, key: impl Into<String>) -> Self {
+    pub(super) fn key(mut self, key: impl Into<String>) -> Self {
         self.keys.push(key.into());
         self
     }
 
-    pub(crate) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
+    pub(super) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
         self.arguments.push(argument.as_ref().to_vec());
         self
     }
 
     /// A span of time in milliseconds; the shortest that Redis takes is one.
-    pub(crate) fn millis(self, span: std::time::Duration) -> Self {
+    pub(super) fn millis(self, span: std::time::Duration) -> Self {
         self.arg(span.as_millis().clamp(1, i64::MAX as u128).to_string())
     }
 

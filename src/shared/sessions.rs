@@ -9,11 +9,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::guest_cache::{KnownGuest, REFRESHABLE_FOR};
-use super::key::KeyHash;
-use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
+use super::SharedStore;
+use super::command::{Command, script};
 use crate::guest::Guest;
-use crate::redis::{Command, Vault, script};
+use crate::sessions::guest_cache::{KnownGuest, REFRESHABLE_FOR};
+use crate::sessions::key::KeyHash;
+use crate::sessions::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 
 /// An invalidated reservation is remembered this long, so that its call does not make a session of it at its end. A call
 /// lasts a minute by default.
@@ -68,35 +69,35 @@ return redis.call('DEL', KEYS[1])"
 );
 
 /// The sessions of all processes with one client secret.
-pub(crate) struct RedisSessions(Vault);
+pub(super) struct RedisSessions(SharedStore);
 
 impl RedisSessions {
-    pub(crate) fn new(vault: Vault) -> Self {
-        Self(vault)
+    pub(super) fn new(shared: SharedStore) -> Self {
+        Self(shared)
     }
 
     fn session(&self, key: KeyHash) -> String {
-        self.0.name("s", key.0)
+        self.0.store.name("s", key.0)
     }
 
     fn ended(&self, key: KeyHash) -> String {
-        self.0.name("e", key.0)
+        self.0.store.name("e", key.0)
     }
 
     fn guest(&self, key: KeyHash) -> String {
-        self.0.name("g", key.0)
+        self.0.store.name("g", key.0)
     }
 
-    /// The guest, sealed, and how long the store keeps him.
-    fn sealed(&self, key: KeyHash, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
+    /// The guest, encrypted, and how long the store keeps him.
+    fn encrypted(&self, key: KeyHash, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
         let is_refreshable = guest.refresh_token.is_some();
         let value = [&[u8::from(is_refreshable)], guest.json.expose().as_bytes()].concat();
         let life = guest.expires_in + if is_refreshable { REFRESHABLE_FOR } else { Duration::ZERO };
-        Some((self.0.seal(&self.guest(key), &value)?, life))
+        Some((self.0.store.encrypt(&self.guest(key), &value)?, life))
     }
 
     async fn find(&self, key: KeyHash) -> Option<KnownGuest> {
-        let stored = self.0.read(&self.guest(key)).await.ok().flatten()?;
+        let stored = self.0.store.read(&self.guest(key)).await.ok().flatten()?;
         let (is_refreshable, json) = stored.value.split_first()?;
         let refreshable_for = if *is_refreshable == 1 { REFRESHABLE_FOR } else { Duration::ZERO };
         let guest = Guest::from_json(String::from_utf8(json.to_vec()).ok()?)?;
@@ -129,41 +130,41 @@ impl SessionStore for RedisSessions {
                 Command::script(&RESERVE_AGAIN).key(&name).arg(reservation(owner)).millis(life)
             }
         };
-        self.0.redis().run(until, command).boxed()
+        self.0.store.redis().run(until, command).boxed()
     }
 
     fn extend(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, ()> {
         let (name, ended) = (self.session(key), self.ended(key));
         let command = move |_| Command::script(&EXTEND).key(&name).key(&ended).arg(reservation(owner)).millis(life);
-        self.0.redis().run(until, command).boxed()
+        self.0.store.redis().run(until, command).boxed()
     }
 
     fn commit(&self, commit: &SessionCommit, until: Instant) -> StoreFuture<'_, ()> {
         let SessionCommit { key, owner, ends_at, guest } = commit.clone();
         let (name, ended, whom) = (self.session(key), self.ended(key), self.guest(key));
-        let guest = guest.and_then(|guest| self.sealed(key, &guest));
+        let guest = guest.and_then(|guest| self.encrypted(key, &guest));
         let command = move |_| {
             let life = ends_at.saturating_duration_since(Instant::now());
             let command = Command::script(&COMMIT).key(&name).key(&ended).key(&whom);
             with_guest(command.arg(reservation(owner)).arg(session(owner)).millis(life), guest.as_ref())
         };
-        self.0.redis().run(until, command).boxed()
+        self.0.store.redis().run(until, command).boxed()
     }
 
     fn release(&self, key: KeyHash, owner: OwnerToken, guest: Option<Guest>, until: Instant) -> StoreFuture<'_, ()> {
         let (name, whom) = (self.session(key), self.guest(key));
-        let guest = guest.and_then(|guest| self.sealed(key, &guest));
+        let guest = guest.and_then(|guest| self.encrypted(key, &guest));
         let command = move |_| {
             let command = Command::script(&RELEASE).key(&name).key(&whom);
             with_guest(command.arg(reservation(owner)).arg(session(owner)), guest.as_ref())
         };
-        self.0.redis().run(until, command).boxed()
+        self.0.store.redis().run(until, command).boxed()
     }
 
     fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()> {
         let (name, ended) = (self.session(key), self.ended(key));
         let command = move |_| Command::script(&INVALIDATE).key(&name).key(&ended).millis(ENDED_FOR);
-        self.0.redis().run(until, command).boxed()
+        self.0.store.redis().run(until, command).boxed()
     }
 
     fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {
@@ -171,20 +172,20 @@ impl SessionStore for RedisSessions {
     }
 
     fn ready(&self, until: Instant) -> StoreFuture<'_, ()> {
-        self.0.redis().ready(until).boxed()
+        self.0.store.redis().ready(until).boxed()
     }
 
     fn describe(&self) -> StoreMetrics {
         StoreMetrics {
             kind: "redis",
-            available: self.0.redis().is_available(),
-            failures: self.0.redis().failures(),
-            refused_values: self.0.refused(),
+            available: self.0.store.redis().is_available(),
+            failures: self.0.store.redis().failures(),
+            refused_values: self.0.store.refused(),
             served_locally: 0,
         }
     }
 
     fn close(&self) {
-        self.0.redis().close();
+        self.0.close();
     }
 }

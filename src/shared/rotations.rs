@@ -1,69 +1,69 @@
 //! Rotation across processes: one refresh for each token, whose result the others find.
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
+use super::SharedStore;
+use super::encrypted_store::{EncryptedStore, Stored};
+use super::lock::{Lock, lock_retry_delay};
 use crate::error::Error;
 use crate::guest::Refreshed;
 use crate::json::{Members, quote};
-use crate::redis::{Stored, Vault, contend};
+use crate::rotation::SharedRotations;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
-use crate::shared::Shared;
 
 /// Successors of successors that are followed; each costs a question to the store.
 const LONGEST_CHAIN: u32 = 32;
 
-/// Used refresh tokens in the shared store.
-pub(super) struct SharedRotation {
-    vault: Vault,
+/// Used refresh tokens in Redis.
+pub(super) struct RedisRotations {
+    store: EncryptedStore,
     hasher: KeyHasher,
 }
 
-impl SharedRotation {
-    pub(super) fn new(shared: Shared) -> Self {
-        Self { vault: shared.vault, hasher: shared.hasher }
+impl RedisRotations {
+    pub(super) fn new(shared: &SharedStore) -> Self {
+        Self { store: shared.store.clone(), hasher: shared.hasher.clone() }
     }
 
-    /// Does the refresh, unless another process does it at this moment: then its result is returned. While the store is
-    /// away, each process refreshes for itself.
-    pub(super) async fn once<F>(
+    async fn refresh_once(
         &self,
         key: KeyHash,
         until: Instant,
-        refresh: impl Fn() -> F,
-    ) -> Result<Refreshed, Error>
-    where
-        F: Future<Output = Result<Refreshed, Error>>,
-    {
+        refresh: BoxFuture<'_, Result<Refreshed, Error>>,
+    ) -> Result<Refreshed, Error> {
         let mut has_waited = false;
         while Instant::now() < until {
-            let Ok(lock) = self.vault.lock(self.vault.name("rl", key.0)).await else { break };
+            let name = self.store.name("rl", key.0);
+            let Ok(lock) = Lock::try_acquire(self.store.redis(), name).await else { break };
             // Only what was rotated meanwhile: a token that may be used again shall bring a new one each time.
-            if has_waited && let Some(fresh) = self.newest(key).await {
+            if has_waited && let Some(fresh) = self.find_newest(key).await {
                 return Ok(fresh);
             }
             if let Some(lock) = lock {
                 return lock.during(self.refresh(key, refresh)).await;
             }
             has_waited = true;
-            sleep(contend()).await;
+            sleep(lock_retry_delay()).await;
         }
-        refresh().await
+        refresh.await
     }
 
-    async fn refresh<F>(&self, key: KeyHash, refresh: impl Fn() -> F) -> Result<Refreshed, Error>
-    where
-        F: Future<Output = Result<Refreshed, Error>>,
-    {
-        let fresh = refresh().await?;
+    async fn refresh(
+        &self,
+        key: KeyHash,
+        refresh: BoxFuture<'_, Result<Refreshed, Error>>,
+    ) -> Result<Refreshed, Error> {
+        let fresh = refresh.await?;
         let refresh_token = fresh.refresh_token.as_ref().map_or_else(|| "null".to_owned(), |one| quote(one.expose()));
         let record = format!("{{\"token\":{},\"refreshToken\":{refresh_token}}}", quote(fresh.token.expose()));
-        let _ = self.vault.write(&self.vault.name("r", key.0), record.as_bytes(), fresh.expires_in).await;
+        let _ = self.store.write(&self.store.name("r", key.0), record.as_bytes(), fresh.expires_in).await;
         Ok(fresh)
     }
 
-    /// The newest token known for a used one. A successor's own refresh token may have been used as well.
-    pub(super) async fn newest(&self, used: KeyHash) -> Option<Refreshed> {
+    async fn find_newest(&self, used: KeyHash) -> Option<Refreshed> {
         let mut newest = self.successor(used).await?;
         for _ in 0..LONGEST_CHAIN {
             let Some(token) = &newest.refresh_token else { break };
@@ -76,7 +76,7 @@ impl SharedRotation {
     }
 
     async fn successor(&self, used: KeyHash) -> Option<Refreshed> {
-        let Stored { value, left, .. } = self.vault.read(&self.vault.name("r", used.0)).await.ok().flatten()?;
+        let Stored { value, left, .. } = self.store.read(&self.store.name("r", used.0)).await.ok().flatten()?;
         let text = String::from_utf8(value).ok()?;
         let record = Members::parse(&text)?;
         Some(Refreshed {
@@ -84,5 +84,20 @@ impl SharedRotation {
             expires_in: left,
             refresh_token: record.string("refreshToken").map(Secret::new),
         })
+    }
+}
+
+impl SharedRotations for RedisRotations {
+    fn once<'a>(
+        &'a self,
+        key: KeyHash,
+        until: Instant,
+        refresh: BoxFuture<'a, Result<Refreshed, Error>>,
+    ) -> BoxFuture<'a, Result<Refreshed, Error>> {
+        self.refresh_once(key, until, refresh).boxed()
+    }
+
+    fn newest(&self, used: KeyHash) -> BoxFuture<'_, Option<Refreshed>> {
+        self.find_newest(used).boxed()
     }
 }

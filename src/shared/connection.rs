@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::command::Command;
 use super::fault::{Remedy, StoreFault};
-use super::link::{Link, open};
-use super::settings::Settings;
+use super::settings::RedisSettings;
+use super::topology::{ServerConnection, open};
 use crate::error::Error;
 use crate::net::backoff::full_jitter;
 use crate::sync::lock;
@@ -39,12 +39,12 @@ const REPEAT_AFTER: Duration = Duration::from_millis(20);
 
 /// A connection to a shared store. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Redis(Arc<Inner>);
+pub(super) struct Redis(Arc<Inner>);
 
 struct Inner {
-    settings: Settings,
+    settings: RedisSettings,
     label: String,
-    state: watch::Sender<State>,
+    state: watch::Sender<ConnectionState>,
     /// When the last answer came.
     heard: Mutex<Instant>,
     failures: AtomicU64,
@@ -52,20 +52,20 @@ struct Inner {
 }
 
 /// A command that failed.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
+pub(super) struct FailedCommand {
+    pub(super) error: Error,
     /// The server has understood it and will not do it; all else passes by itself.
-    pub(crate) refused: bool,
+    pub(super) refused: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for FailedCommand {
     fn from(error: Error) -> Self {
         Self { error, refused: false }
     }
 }
 
 #[derive(Clone)]
-enum State {
+enum ConnectionState {
     /// Nobody has wanted it yet.
     Idle,
     /// An attempt runs or waits for its time. The first one has no cause before it has failed.
@@ -74,54 +74,57 @@ enum State {
         cause: Option<StoreFault>,
     },
     Up {
-        link: Link,
+        server: ServerConnection,
         number: u64,
     },
     Closed,
 }
 
 impl Redis {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: RedisSettings) -> Self {
         let label = settings.label();
         Self(Arc::new(Inner {
             settings,
             label,
-            state: watch::Sender::new(State::Idle),
+            state: watch::Sender::new(ConnectionState::Idle),
             heard: Mutex::new(Instant::now()),
             failures: AtomicU64::new(0),
             looks_again: AtomicBool::new(false),
         }))
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &RedisSettings {
         &self.0.settings
     }
 
     /// Whether commands have a connection, or nothing speaks against one so far.
-    pub(crate) fn is_available(&self) -> bool {
-        matches!(*self.0.state.borrow(), State::Idle | State::Up { .. } | State::Down { cause: None, .. })
+    pub(super) fn is_available(&self) -> bool {
+        matches!(
+            *self.0.state.borrow(),
+            ConnectionState::Idle | ConnectionState::Up { .. } | ConnectionState::Down { cause: None, .. }
+        )
     }
 
     /// Starts connecting before anybody waits for it, where there is a runtime to do so.
-    pub(crate) fn start(&self) {
+    pub(super) fn start(&self) {
         if Handle::try_current().is_ok() {
             self.0.start();
         }
     }
 
     /// Commands that failed for good; hints are not among them.
-    pub(crate) fn failures(&self) -> u64 {
+    pub(super) fn failures(&self) -> u64 {
         self.0.failures.load(Ordering::Relaxed)
     }
 
     /// Waits for a connection, which is made if there is none.
-    pub(crate) async fn ready(&self, until: Instant) -> Result<(), Error> {
-        self.0.link(until).await.map(drop)
+    pub(super) async fn ready(&self, until: Instant) -> Result<(), Error> {
+        self.0.server(until).await.map(drop)
     }
 
     /// Sends a command, again where that can help and there is time. `build` gets the number of the attempt: one that
     /// timed out or broke off may have taken effect.
-    pub(crate) async fn run<T: FromRedisValue>(
+    pub(super) async fn run<T: FromRedisValue>(
         &self,
         until: Instant,
         build: impl Fn(u32) -> Command + Send,
@@ -134,30 +137,34 @@ impl Redis {
     }
 
     /// The same for what can be done without: no step fails when it does not come, so that is no failure of the store.
-    pub(crate) async fn hint<T: FromRedisValue>(
+    pub(super) async fn hint<T: FromRedisValue>(
         &self,
         until: Instant,
         build: impl Fn(u32) -> Command + Send,
-    ) -> Result<T, Failed> {
+    ) -> Result<T, FailedCommand> {
         let value = self.0.send(until, build).await?;
         from_redis_value(value).map_err(|_| self.0.unavailable(&StoreFault::BadAnswer).into())
     }
 
     /// Ends the connection; commands fail from now on.
-    pub(crate) fn close(&self) {
-        self.0.state.send_replace(State::Closed);
+    pub(super) fn close(&self) {
+        self.0.state.send_replace(ConnectionState::Closed);
     }
 }
 
 impl Inner {
-    async fn send(self: &Arc<Self>, until: Instant, build: impl Fn(u32) -> Command + Send) -> Result<Value, Failed> {
+    async fn send(
+        self: &Arc<Self>,
+        until: Instant,
+        build: impl Fn(u32) -> Command + Send,
+    ) -> Result<Value, FailedCommand> {
         let mut in_full = false;
         let mut attempt = 0;
         loop {
-            let (mut link, number) = self.link(until).await?;
+            let (mut server, number) = self.server(until).await?;
             let cmd = build(attempt).to_cmd(in_full);
             let limit = until.min(Instant::now() + self.settings.command_timeout);
-            let fault = match timeout_at(limit, link.send(&cmd)).await {
+            let fault = match timeout_at(limit, server.send(&cmd)).await {
                 Ok(Ok(value)) => match value.extract_error() {
                     Ok(value) => {
                         *lock(&self.heard) = Instant::now();
@@ -174,12 +181,12 @@ impl Inner {
                     continue;
                 }
                 Remedy::SendScript | Remedy::Fail => {
-                    return Err(Failed { error: self.unavailable(&fault), refused: true });
+                    return Err(FailedCommand { error: self.unavailable(&fault), refused: true });
                 }
                 Remedy::Reconnect => self.discard(number, &fault),
                 Remedy::Wait => sleep(REPEAT_AFTER).await,
                 Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &fault),
-                Remedy::TimedOut if attempt > 0 && link.is_cluster() => self.look_again(number),
+                Remedy::TimedOut if attempt > 0 && server.is_cluster() => self.look_again(number),
                 Remedy::TimedOut => {}
             }
             if Instant::now() >= until {
@@ -190,18 +197,18 @@ impl Inner {
     }
 
     /// The connection there is, or the next one.
-    async fn link(self: &Arc<Self>, until: Instant) -> Result<(Link, u64), Error> {
-        if let State::Up { link, number } = &*self.state.borrow() {
-            return Ok((link.clone(), *number));
+    async fn server(self: &Arc<Self>, until: Instant) -> Result<(ServerConnection, u64), Error> {
+        if let ConnectionState::Up { server, number } = &*self.state.borrow() {
+            return Ok((server.clone(), *number));
         }
         self.start();
         let mut changes = self.state.subscribe();
         loop {
             let waits_until = match &*changes.borrow_and_update() {
-                State::Up { link, number } => return Ok((link.clone(), *number)),
-                State::Closed => return Err(Error::closed()),
-                State::Down { since, .. } => until.min(*since + PATIENCE),
-                State::Idle => until,
+                ConnectionState::Up { server, number } => return Ok((server.clone(), *number)),
+                ConnectionState::Closed => return Err(Error::closed()),
+                ConnectionState::Down { since, .. } => until.min(*since + PATIENCE),
+                ConnectionState::Idle => until,
             };
             if timeout_at(waits_until, changes.changed()).await.is_err() {
                 return Err(self.unavailable(&self.complaint()));
@@ -212,7 +219,7 @@ impl Inner {
     /// Why there is no connection.
     fn complaint(&self) -> StoreFault {
         match &*self.state.borrow() {
-            State::Down { cause: Some(cause), .. } => cause.clone(),
+            ConnectionState::Down { cause: Some(cause), .. } => cause.clone(),
             _ => StoreFault::NoConnectionYet,
         }
     }
@@ -220,9 +227,9 @@ impl Inner {
     /// Starts connecting, unless that was done.
     fn start(self: &Arc<Self>) {
         let starts = self.state.send_if_modified(|state| {
-            let is_idle = matches!(state, State::Idle);
+            let is_idle = matches!(state, ConnectionState::Idle);
             if is_idle {
-                *state = State::Down { since: Instant::now(), cause: None };
+                *state = ConnectionState::Down { since: Instant::now(), cause: None };
             }
             is_idle
         });
@@ -234,9 +241,9 @@ impl Inner {
     /// Gives a connection up, unless another one has taken its place, and makes the next.
     fn discard(self: &Arc<Self>, broken: u64, cause: &StoreFault) {
         let gives_up = self.state.send_if_modified(|state| {
-            let is_current = matches!(state, State::Up { number, .. } if *number == broken);
+            let is_current = matches!(state, ConnectionState::Up { number, .. } if *number == broken);
             if is_current {
-                *state = State::Down { since: Instant::now(), cause: Some(cause.clone()) };
+                *state = ConnectionState::Down { since: Instant::now(), cause: Some(cause.clone()) };
             }
             is_current
         });
@@ -254,11 +261,11 @@ impl Inner {
         let own = Arc::clone(self);
         tokio::spawn(async move {
             let opened = tokio::time::timeout(CONNECT_LIMIT, open(&own.settings, SERVER_LIMIT)).await;
-            if let Ok(Ok(link)) = opened {
+            if let Ok(Ok(server)) = opened {
                 own.state.send_if_modified(|state| {
-                    let is_current = matches!(state, State::Up { number, .. } if *number == stale);
+                    let is_current = matches!(state, ConnectionState::Up { number, .. } if *number == stale);
                     if is_current {
-                        *state = State::Up { link, number: stale + 1 };
+                        *state = ConnectionState::Up { server, number: stale + 1 };
                     }
                     is_current
                 });
@@ -278,17 +285,17 @@ async fn connect(connection: Weak<Inner>, number: u64) {
     let mut attempt = 0;
     loop {
         let Some(inner) = connection.upgrade() else { return };
-        if matches!(*inner.state.borrow(), State::Closed) {
+        if matches!(*inner.state.borrow(), ConnectionState::Closed) {
             return;
         }
         let opened = tokio::time::timeout(CONNECT_LIMIT, open(&inner.settings, SERVER_LIMIT)).await;
         let failure = match opened {
-            Ok(Ok(link)) => {
+            Ok(Ok(server)) => {
                 *lock(&inner.heard) = Instant::now();
                 inner.state.send_if_modified(|state| {
-                    let is_wanted = matches!(state, State::Down { .. });
+                    let is_wanted = matches!(state, ConnectionState::Down { .. });
                     if is_wanted {
-                        *state = State::Up { link, number };
+                        *state = ConnectionState::Up { server, number };
                     }
                     is_wanted
                 });
@@ -298,7 +305,7 @@ async fn connect(connection: Weak<Inner>, number: u64) {
             Err(_) => StoreFault::NoConnection(CONNECT_LIMIT),
         };
         inner.state.send_if_modified(|state| {
-            if let State::Down { cause, .. } = state {
+            if let ConnectionState::Down { cause, .. } = state {
                 *cause = Some(failure);
             }
             // Nobody needs to wake up for it: the time at which they give up has not changed.

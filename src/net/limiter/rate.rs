@@ -1,4 +1,4 @@
-//! The pace of one kind of call once the server has said 429: estimated, raised while it is accepted, halved on a 429.
+//! The pace of one group of requests once the server has said 429: estimated, raised while it is accepted, halved on a 429.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ impl Rate {
             Some(pace) if !pace.is_rough => pace.per_second / 2.0,
             _ => self.estimate(now, reopens),
         };
-        // With nothing to go by, the gate and the window alone have to do.
+        // With nothing to go by, the pause and the window alone have to do.
         let is_rough = accepted < FEW_ACCEPTED;
         self.pace = (accepted > 0).then(|| Pace::new(per_second, reopens, is_rough));
     }

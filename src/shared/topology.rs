@@ -14,16 +14,16 @@ use redis::{
 };
 use rustls::pki_types::CertificateDer;
 
-use super::settings::{Login, Settings, Tls, Topology};
+use super::settings::{Login, RedisSettings, Tls, Topology};
 
 /// Commands share it: answers come in the order of the commands.
 #[derive(Clone)]
-pub(super) enum Link {
+pub(super) enum ServerConnection {
     Node(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
-impl Link {
+impl ServerConnection {
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
@@ -37,7 +37,7 @@ impl Link {
 }
 
 /// Connects and logs in; `limit` is for each server. The whole of it is for the caller to limit.
-pub(super) async fn open(settings: &Settings, limit: Duration) -> RedisResult<Link> {
+pub(super) async fn open(settings: &RedisSettings, limit: Duration) -> RedisResult<ServerConnection> {
     let certificates = match &settings.tls {
         Some(tls) => Some(certificates(tls).await),
         None => None,
@@ -52,12 +52,12 @@ pub(super) async fn open(settings: &Settings, limit: Duration) -> RedisResult<Li
                 Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
                 None => Client::open(info)?,
             };
-            client.get_multiplexed_async_connection_with_config(&config).await.map(Link::Node)
+            client.get_multiplexed_async_connection_with_config(&config).await.map(ServerConnection::Node)
         }
         Topology::Sentinel { name, login } => {
             let mut sentinels = sentinels(settings, name, login, certificates)?.build()?;
             let primary = sentinels.async_get_client().await?;
-            primary.get_multiplexed_async_connection_with_config(&config).await.map(Link::Node)
+            primary.get_multiplexed_async_connection_with_config(&config).await.map(ServerConnection::Node)
         }
         Topology::Cluster => {
             let mut builder = ClusterClient::builder(infos(settings)?)
@@ -67,7 +67,7 @@ pub(super) async fn open(settings: &Settings, limit: Duration) -> RedisResult<Li
             if let Some(certificates) = certificates {
                 builder = builder.certs(certificates);
             }
-            builder.build()?.get_async_connection().await.map(Link::Cluster)
+            builder.build()?.get_async_connection().await.map(ServerConnection::Cluster)
         }
     }
 }
@@ -75,7 +75,7 @@ pub(super) async fn open(settings: &Settings, limit: Duration) -> RedisResult<Li
 /// MOVED and ASK are followed this often; what lasts longer is the concern of whoever waits.
 const CLUSTER_RETRIES: u32 = 3;
 
-fn infos(settings: &Settings) -> RedisResult<Vec<ConnectionInfo>> {
+fn infos(settings: &RedisSettings) -> RedisResult<Vec<ConnectionInfo>> {
     let mut redis = RedisConnectionInfo::default().set_db(settings.database).set_skip_set_lib_name();
     if let Some(user) = &settings.login.user {
         redis = redis.set_username(user);
@@ -86,7 +86,7 @@ fn infos(settings: &Settings) -> RedisResult<Vec<ConnectionInfo>> {
     addresses(settings).map(|address| Ok(address.into_connection_info()?.set_redis_settings(redis.clone()))).collect()
 }
 
-fn addresses(settings: &Settings) -> impl Iterator<Item = ConnectionAddr> {
+fn addresses(settings: &RedisSettings) -> impl Iterator<Item = ConnectionAddr> {
     settings.nodes.iter().map(|node| match settings.tls {
         None => ConnectionAddr::Tcp(node.host.clone(), node.port),
         Some(_) => {
@@ -96,7 +96,7 @@ fn addresses(settings: &Settings) -> impl Iterator<Item = ConnectionAddr> {
 }
 
 fn sentinels(
-    settings: &Settings,
+    settings: &RedisSettings,
     name: &str,
     login: &Login,
     certificates: Option<TlsCertificates>,

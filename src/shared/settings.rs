@@ -5,6 +5,17 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use crate::secret::Secret;
+use crate::sessions::custom::CustomStore;
+use crate::sessions::step::OnUnavailable;
+
+/// Where the processes of a service share their sessions.
+#[derive(Debug, Clone)]
+pub enum SessionStoreSettings {
+    /// Sessions, guests, the access token and the rate limit, on Redis or Valkey.
+    Redis(RedisSettings),
+    /// Sessions alone, in a store of the caller's own. JSON has no word for it.
+    Custom(CustomStore),
+}
 
 /// The address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,18 +60,9 @@ pub struct Tls {
     pub identity: Option<(String, Secret)>,
 }
 
-/// What happens to calls while no server can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUnavailable {
-    /// They fail.
-    Reject,
-    /// The memory of this process stands in.
-    Local,
-}
-
 /// A shared store on Redis or Valkey.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct RedisSettings {
     /// One server, some sentinels, or some nodes of a cluster.
     pub nodes: Vec<Node>,
     /// How they work together.
@@ -79,7 +81,7 @@ pub struct Settings {
     pub on_unavailable: OnUnavailable,
 }
 
-impl Settings {
+impl RedisSettings {
     /// The servers as messages name them.
     pub(super) fn label(&self) -> String {
         self.nodes.iter().map(|node| format!("{}:{}", node.host, node.port)).collect::<Vec<_>>().join(", ")

@@ -2,6 +2,8 @@ use std::sync::atomic::AtomicU32;
 
 use super::*;
 
+const CREATE: RateLimitGroup = RateLimitGroup::new(0);
+const UPDATE: RateLimitGroup = RateLimitGroup::new(1);
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// A server with a token bucket and `Retry-After: 1`.
@@ -42,10 +44,10 @@ impl Server {
     }
 }
 
-async fn call(pacing: &Pacing, server: &Server, round_trip: Duration) -> u32 {
-    let ticket = pacing.ticket();
+async fn call(limiter: &AdaptiveLimiter, server: &Server, round_trip: Duration) -> u32 {
+    let ticket = limiter.ticket();
     for attempt in 0.. {
-        let permit = pacing.admit(Lane::Create, ticket, Instant::now() + NEVER).await.unwrap();
+        let permit = limiter.admit(CREATE, ticket, Instant::now() + NEVER).await.unwrap();
         if server.answer(round_trip).await {
             permit.accepted();
             return attempt;
@@ -57,8 +59,8 @@ async fn call(pacing: &Pacing, server: &Server, round_trip: Duration) -> u32 {
 
 /// Seconds taken, share of requests refused, most retries of one call.
 async fn burst(calls: u32, round_trip: Duration) -> (f64, f64, u32) {
-    let (pacing, server, start) = (Pacing::new(256, None), Server::new(100.0, 100.0), Instant::now());
-    let retries = futures_util::future::join_all((0..calls).map(|_| call(&pacing, &server, round_trip))).await;
+    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(100.0, 100.0), Instant::now());
+    let retries = futures_util::future::join_all((0..calls).map(|_| call(&limiter, &server, round_trip))).await;
     let refused = f64::from(server.refused.into_inner());
     (start.elapsed().as_secs_f64(), refused / (refused + f64::from(calls)), retries.into_iter().max().unwrap())
 }
@@ -77,24 +79,24 @@ async fn bursts_over_the_limit_waste_little_and_lose_no_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_others_emptied_is_no_reason_to_crawl() {
-    let (pacing, server, start) = (Pacing::new(256, None), Server::new(100.0, 100.0), Instant::now());
+    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(100.0, 100.0), Instant::now());
     lock(&server.bucket).0 = 0.0;
-    futures_util::future::join_all((0..300).map(|_| call(&pacing, &server, Duration::from_millis(5)))).await;
+    futures_util::future::join_all((0..300).map(|_| call(&limiter, &server, Duration::from_millis(5)))).await;
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_429_does_not_slow_down_a_quiet_instance() {
-    let (pacing, server, start) = (Pacing::new(256, None), Server::new(1e9, 1e9), Instant::now());
+    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(1e9, 1e9), Instant::now());
     let far = start + NEVER;
     for quiet in 0..3 {
         for _ in 0..quiet {
-            call(&pacing, &server, Duration::from_millis(5)).await;
+            call(&limiter, &server, Duration::from_millis(5)).await;
         }
-        pacing.admit(Lane::Create, pacing.ticket(), far).await.unwrap().throttled(Duration::from_secs(1));
+        limiter.admit(CREATE, limiter.ticket(), far).await.unwrap().throttled(Duration::from_secs(1));
         let reopened = Instant::now() + Duration::from_secs(1);
         for _ in 0..10 {
-            call(&pacing, &server, Duration::from_millis(5)).await;
+            call(&limiter, &server, Duration::from_millis(5)).await;
         }
         assert!(reopened.elapsed() < Duration::from_millis(500), "{quiet}: {:?}", reopened.elapsed());
         tokio::time::advance(Duration::from_secs(60)).await;
@@ -103,22 +105,22 @@ async fn one_429_does_not_slow_down_a_quiet_instance() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nothing_waits_for_a_clock() {
-    let (pacing, server, start) = (Pacing::new(256, None), Server::new(1e9, 1e9), Instant::now());
-    futures_util::future::join_all((0..64).map(|_| call(&pacing, &server, Duration::ZERO))).await;
+    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(1e9, 1e9), Instant::now());
+    futures_util::future::join_all((0..64).map(|_| call(&limiter, &server, Duration::ZERO))).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_place() {
-    let (pacing, order) = (Pacing::new(1, None), Mutex::new(Vec::new()));
+    let (limiter, order) = (AdaptiveLimiter::new(1, None), Mutex::new(Vec::new()));
     let far = Instant::now() + NEVER;
-    let first = pacing.ticket();
-    let permit = pacing.admit(Lane::Create, first, far).await.unwrap();
+    let first = limiter.ticket();
+    let permit = limiter.admit(CREATE, first, far).await.unwrap();
     let later = (1..=3).map(|name| {
-        let ticket = pacing.ticket();
-        let (pacing, order) = (&pacing, &order);
+        let ticket = limiter.ticket();
+        let (limiter, order) = (&limiter, &order);
         async move {
-            let permit = pacing.admit(Lane::Create, ticket, far).await.unwrap();
+            let permit = limiter.admit(CREATE, ticket, far).await.unwrap();
             lock(order).push(name);
             permit.accepted();
         }
@@ -126,7 +128,7 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
     let retried = async {
         tokio::task::yield_now().await;
         permit.throttled(Duration::from_secs(1));
-        let permit = pacing.admit(Lane::Create, first, far).await.unwrap();
+        let permit = limiter.admit(CREATE, first, far).await.unwrap();
         lock(&order).push(0);
         permit.accepted();
     };
@@ -135,34 +137,34 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gate_closes_every_lane() {
-    let (pacing, start) = (Pacing::new(8, None), Instant::now());
-    pacing.admit(Lane::Create, pacing.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(2));
-    pacing.admit(Lane::Attributes, pacing.ticket(), start + NEVER).await.unwrap().accepted();
+async fn a_429_pauses_every_group() {
+    let (limiter, start) = (AdaptiveLimiter::new(8, None), Instant::now());
+    limiter.admit(CREATE, limiter.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(2));
+    limiter.admit(UPDATE, limiter.ticket(), start + NEVER).await.unwrap().accepted();
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_cannot_wait_fails_at_once() {
-    let (pacing, start) = (Pacing::new(8, None), Instant::now());
-    pacing.admit(Lane::Create, pacing.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(30));
-    let refused = pacing.admit(Lane::Create, pacing.ticket(), start + Duration::from_secs(10)).await;
+    let (limiter, start) = (AdaptiveLimiter::new(8, None), Instant::now());
+    limiter.admit(CREATE, limiter.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(30));
+    let refused = limiter.admit(CREATE, limiter.ticket(), start + Duration::from_secs(10)).await;
     assert_eq!(refused.unwrap_err(), Paused(Duration::from_secs(30)));
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_that_is_dropped_leaves_the_line() {
-    let pacing = Pacing::new(1, None);
+    let limiter = AdaptiveLimiter::new(1, None);
     let far = Instant::now() + NEVER;
-    let held = pacing.admit(Lane::Create, pacing.ticket(), far).await.unwrap();
+    let held = limiter.admit(CREATE, limiter.ticket(), far).await.unwrap();
     {
-        let waiting = pacing.admit(Lane::Create, pacing.ticket(), far);
+        let waiting = limiter.admit(CREATE, limiter.ticket(), far);
         assert!(tokio::time::timeout(Duration::from_secs(1), waiting).await.is_err());
     }
-    assert_eq!(pacing.load(), (1, 0));
-    let next = pacing.admit(Lane::Create, pacing.ticket(), far);
+    assert_eq!(limiter.load(), (1, 0));
+    let next = limiter.admit(CREATE, limiter.ticket(), far);
     drop(held);
     drop(next.await.unwrap());
-    assert_eq!(pacing.load(), (0, 0));
+    assert_eq!(limiter.load(), (0, 0));
 }

@@ -1,0 +1,121 @@
+//! What the processes of a service share through Redis or Valkey, made from one connection and one secret. The rooms that
+//! use it say in traits of their own what they need; types of the crate `redis` stay in here.
+//!
+//! - [`settings`]: where the servers are
+//! - [`topology`]: a connection to one server, to the primary that sentinels name, or to a cluster
+//! - [`connection`]: makes it, keeps it, makes it again
+//! - [`command`]: what is sent
+//! - [`fault`]: what a failed command means
+//! - [`encryption`]: key names and values that nobody else can read
+//! - [`encrypted_store`]: such values in Redis
+//! - [`lock`]: keeps processes from doing the same work at once
+//! - [`sessions`], [`access_token`], [`rotations`], [`limiter`]: what is shared
+
+mod access_token;
+mod command;
+mod connection;
+mod encrypted_store;
+mod encryption;
+mod fault;
+pub(crate) mod limiter;
+mod lock;
+mod rotations;
+mod sessions;
+pub mod settings;
+mod topology;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::net::limiter::SharedLimiter;
+use crate::oauth::{Credentials, SharedAccessToken};
+use crate::rotation::SharedRotations;
+use crate::secret::Secret;
+use crate::sessions::Sessions;
+use crate::sessions::custom::CustomSessions;
+use crate::sessions::key::KeyHasher;
+use crate::sessions::memory::MemorySessions;
+use crate::sessions::shared::{SharedSessions, Warn};
+use crate::sessions::step::OnUnavailable;
+use crate::sessions::store::SessionStore;
+use access_token::RedisAccessToken;
+use connection::Redis;
+use encrypted_store::EncryptedStore;
+use encryption::KeyMaterial;
+use limiter::RedisLimiter;
+use rotations::RedisRotations;
+use sessions::RedisSessions;
+use settings::{RedisSettings, SessionStoreSettings};
+
+/// A shared store for the parts of one instance. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SharedStore {
+    store: EncryptedStore,
+    hasher: KeyHasher,
+}
+
+/// The duplicate guard of an instance, and the store for its other parts where they can share it too.
+pub(crate) fn open(
+    settings: Option<SessionStoreSettings>,
+    client_secret: &Secret,
+    max_sessions: usize,
+    warn: Warn,
+) -> (Sessions, Option<SharedStore>) {
+    let sessions = |hasher: KeyHasher, store: Arc<dyn SessionStore>, on_unavailable| {
+        let local = match on_unavailable {
+            // Under the same keys: what it learns of guests is found later on.
+            OnUnavailable::Local => Some(MemorySessions::new(hasher.clone(), max_sessions)),
+            OnUnavailable::Reject => None,
+        };
+        Sessions::Shared(Arc::new(SharedSessions::new(hasher, store, local, warn)))
+    };
+    match settings {
+        None => (Sessions::Memory(MemorySessions::new(KeyHasher::random(), max_sessions)), None),
+        Some(SessionStoreSettings::Redis(settings)) => {
+            let on_unavailable = settings.on_unavailable;
+            let shared = SharedStore::new(settings, client_secret);
+            let store = Arc::new(RedisSessions::new(shared.clone()));
+            (sessions(shared.hasher.clone(), store, on_unavailable), Some(shared))
+        }
+        Some(SessionStoreSettings::Custom(custom)) => {
+            let store = Arc::new(CustomSessions::new(custom.functions));
+            (sessions(hasher(&KeyMaterial(client_secret)), store, custom.on_unavailable), None)
+        }
+    }
+}
+
+/// All processes with the same secret agree on keys.
+fn hasher(material: &KeyMaterial<'_>) -> KeyHasher {
+    KeyHasher::under(&material.derive("names"))
+}
+
+impl SharedStore {
+    /// Connects at once where there is a runtime: the first call need not wait for that. All processes with the same
+    /// secret agree on keys and values.
+    pub(crate) fn new(settings: RedisSettings, client_secret: &Secret) -> Self {
+        let (material, redis) = (KeyMaterial(client_secret), Redis::new(settings));
+        redis.start();
+        Self { store: EncryptedStore::new(redis, &material), hasher: hasher(&material) }
+    }
+
+    /// The access token of all processes with these credentials.
+    pub(crate) fn access_token(&self, credentials: &Credentials) -> Box<dyn SharedAccessToken> {
+        Box::new(RedisAccessToken::new(self, credentials))
+    }
+
+    /// The rotations of all processes.
+    pub(crate) fn rotations(&self) -> Arc<dyn SharedRotations> {
+        Arc::new(RedisRotations::new(self))
+    }
+
+    /// The limiter of all processes that log in to this API as this client.
+    pub(crate) fn limiter(&self, api: &Url, client_id: &str, warn: Warn) -> Arc<dyn SharedLimiter> {
+        Arc::new(RedisLimiter::new(self, api, client_id, warn))
+    }
+
+    /// Ends the connection; everything fails from now on.
+    pub(crate) fn close(&self) {
+        self.store.redis().close();
+    }
+}
