@@ -7,13 +7,7 @@ const { native } = require('./native.js');
 const { fromStructure } = require('./errors.js');
 const { keepThrown, sourceOf, thrownBy } = require('./sources.js');
 
-// The kinds of message in a batch; `src/addon/bridge.rs` has the other end.
-const RESOLVE = 0;
-const REJECT = 1;
-const WARNING = 2;
-const IDLE = 3;
-const TOKEN_WANTED = 4;
-const STORE_CALLED = 5;
+const { Resolve, Reject, Warning, Idle, TokenWanted, StoreCalled } = native.MessageKind;
 
 const MAX_CALL = 2 ** 32;
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
@@ -45,22 +39,22 @@ function dispatch(json) {
     const number = batch[i + 1];
     const value = batch[i + 2];
     switch (batch[i]) {
-      case RESOLVE:
+      case Resolve:
         settle(number, value);
         break;
-      case REJECT:
+      case Reject:
         settle(number, new Refusal(value));
         break;
-      case WARNING:
-        warn(value.slice(value.indexOf(' ') + 1), value.slice(0, value.indexOf(' ')));
+      case Warning:
+        warn(value.message, value.code);
         break;
-      case IDLE:
+      case Idle:
         for (const listener of idleListeners) listener();
         break;
-      case TOKEN_WANTED:
+      case TokenWanted:
         provideToken(number, value);
         break;
-      case STORE_CALLED:
+      case StoreCalled:
         callStore(number, value);
         break;
     }
@@ -73,6 +67,12 @@ function settle(call, outcome) {
   pending.delete(call);
   if (pending.size === 0) keepAlive.unref();
   resolve(outcome);
+}
+
+/** The outcome of a call that ended at once, as the core returns it. */
+function settledOf(json) {
+  const outcome = JSON.parse(json);
+  return 'error' in outcome ? new Refusal(outcome) : outcome;
 }
 
 /** The number of a new call; throws `signal.reason` where that is aborted already. */
@@ -118,7 +118,7 @@ async function call(begin, signal) {
   begin(number);
   const outcome = await outcomeOf(number, signal);
   if (outcome instanceof Refusal) throw failure(outcome, signal, call);
-  // Done, but aborted before anybody here heard of it.
+  // The core has ended the call before it heard of the abort; the caller was promised `signal.reason`.
   if (signal?.aborted) throw signal.reason;
   return outcome;
 }
@@ -199,4 +199,4 @@ function onIdle(listener) {
   idleListeners.add(listener);
 }
 
-module.exports = { Refusal, bridge, call, failure, onIdle, open, outcomeOf, signalOf, warn };
+module.exports = { Refusal, bridge, call, failure, onIdle, open, outcomeOf, settledOf, signalOf, warn };

@@ -93,14 +93,18 @@ function fromStructure(structure, thrown) {
   });
 }
 
-/** Runs a synchronous native function; what it throws as a structure becomes an error of ours. */
-function translate(work) {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('{"code":')) throw fromStructure(JSON.parse(error.message));
-    throw error;
-  }
+/**
+ * The result of a synchronous native function, which returns a failure as JSON instead of throwing it: an error that the
+ * native half made would be of another realm in Jest and in `vm` contexts.
+ * @template T
+ * @param {T | string} outcome
+ * @returns {T}
+ */
+function resultOf(outcome) {
+  if (typeof outcome !== 'string') return outcome;
+  const error = fromStructure(JSON.parse(outcome).error);
+  Error.captureStackTrace?.(error, resultOf);
+  throw error;
 }
 
-module.exports = { classes, fromStructure, translate };
+module.exports = { classes, fromStructure, resultOf };

@@ -4,6 +4,7 @@
 
 const { call, signalOf } = require('./bridge.js');
 const { classes } = require('./errors.js');
+const { native } = require('./native.js');
 
 /** Since Node 18.18; before, the name that TypeScript's helpers agree on. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -42,15 +43,8 @@ async function rotate(core, refreshToken, options) {
   return call((number) => core.rotate(number, refreshToken, signal !== undefined), signal);
 }
 
-/** In JavaScript, whose texts can hold half a character. */
 function sessionKey(email, channelId) {
-  return `${`${email}`.toLowerCase()}::${channelId}`;
-}
-
-/** Half characters get lost on the way to the core; their escapes do not. */
-function exact(sessionKey) {
-  const text = `${sessionKey}`;
-  return /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text;
+  return native.sessionKey(`${email}`, `${channelId}`);
 }
 
 async function closeOn(core, limit) {
@@ -64,4 +58,4 @@ function makeDisposable(Class) {
   });
 }
 
-module.exports = { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, makeDisposable, rotate, sessionKey };
+module.exports = { accessTokenOf, bindOwn, closeOn, hidden, limitOf, makeDisposable, rotate, sessionKey };

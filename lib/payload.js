@@ -8,6 +8,7 @@ const {
   types: { isProxy },
 } = require('node:util');
 const { Refusal } = require('./bridge.js');
+const { native } = require('./native.js');
 
 const { isArray } = Array;
 const { getOwnPropertySymbols, getPrototypeOf, prototype: objectPrototype } = Object;
@@ -17,80 +18,76 @@ const stringify = JSON.stringify;
 const hasOwn = Function.prototype.call.bind(objectPrototype.hasOwnProperty);
 const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnumerable);
 
-// Bits of `traits`; `src/addon/payload.rs` has the other end. The first five: the key is present.
-const EMAIL = 1;
-const CONSENT = 2;
-const CHANNEL_ID = 4;
-const NAME = 8;
-const ATTRIBUTES = 16;
-const IS_OBJECT = 32;
-const HAS_RECORD = 64;
+const { Email, Consent, ChannelId, Name, Attributes, Traits, Oddities } = native.PayloadPart;
+const { HasEmail, HasConsent, HasChannelId, HasName, HasAttributes, IsObject, HasRecord } = native.PayloadTrait;
 
 const isObject = (value) => typeof value === 'object' && value !== null && !isArray(value);
 
 /**
- * What was found in a payload. `attributes` is a copy where `HAS_RECORD` is among the traits: what zod would return. In the
- * place of `email` stands the payload itself where it is no object.
+ * What was found in a payload: for `native.PayloadPart`, in its order.
+ * @typedef {[email: unknown, consent: unknown, channelId: unknown, name: unknown, attributes: unknown, traits: number,
+ *   oddities: FoundOddities | undefined]} Payload
+ */
+
+/** @typedef {import('./binding').Oddities & { symbolKeys: symbol[] }} FoundOddities */
+
+/**
+ * @param {any} payload
+ * @returns {Payload}
  */
 function inspect(payload) {
-  const found = {
-    traits: 0,
-    email: payload,
-    consent: undefined,
-    channelId: undefined,
-    name: undefined,
-    attributes: undefined,
-    oddities: undefined,
-    symbols: undefined,
-  };
+  /** @type {Payload} */
+  const found = [payload, undefined, undefined, undefined, undefined, 0, undefined];
   if (!isObject(payload)) return found;
-  let traits = IS_OBJECT;
+  let traits = IsObject;
 
-  found.email = payload.email;
-  if ('email' in payload) traits |= EMAIL;
+  found[Email] = payload.email;
+  if ('email' in payload) traits |= HasEmail;
 
-  found.consent = payload.consent;
-  if ('consent' in payload) traits |= CONSENT;
+  found[Consent] = payload.consent;
+  if ('consent' in payload) traits |= HasConsent;
 
   const channelId = payload.channelId;
-  found.channelId = channelId;
+  found[ChannelId] = channelId;
   if (mayHaveLength(channelId)) {
     const oddities = odd(found);
     oddities.channelLength = lengthOf(channelId);
     oddities.channelArray = isArray(channelId);
   }
-  if ('channelId' in payload) traits |= CHANNEL_ID;
+  if ('channelId' in payload) traits |= HasChannelId;
 
   const name = payload.name;
-  found.name = name;
+  found[Name] = name;
   if (mayHaveLength(name)) {
     const oddities = odd(found);
     oddities.nameLength = lengthOf(name);
     oddities.nameArray = isArray(name);
   }
-  if ('name' in payload) traits |= NAME;
+  if ('name' in payload) traits |= HasName;
 
   const attributes = payload.attributes;
-  found.attributes = attributes;
+  found[Attributes] = attributes;
   if (isPlain(attributes)) {
-    traits |= HAS_RECORD;
-    found.attributes = copyOf(attributes, found);
+    traits |= HasRecord;
+    found[Attributes] = copyOf(attributes, found);
   }
-  if ('attributes' in payload) traits |= ATTRIBUTES;
+  if ('attributes' in payload) traits |= HasAttributes;
 
-  found.traits = traits;
+  found[Traits] = traits;
   return found;
 }
 
+/** @param {Payload} found */
 function odd(found) {
-  found.oddities ??= {
+  found[Oddities] ??= {
     symbols: 0,
     channelLength: undefined,
     channelArray: false,
     nameLength: undefined,
     nameArray: false,
+    symbolKeys: [],
   };
-  return found.oddities;
+  return found[Oddities];
 }
 
 /** zod measures whatever has a `length`, even after it refused the type. A string's is the core's business. */
@@ -125,9 +122,9 @@ function copyOf(value, found) {
     if (typeof key === 'string') {
       copy[key] = value[key];
     } else {
-      found.symbols ??= [];
-      found.symbols.push(key);
-      odd(found).symbols += 1;
+      const oddities = odd(found);
+      oddities.symbolKeys.push(key);
+      oddities.symbols += 1;
     }
   }
   return copy;
@@ -140,48 +137,47 @@ function write(attributes) {
 
 /**
  * Begins a native call that takes what was found in a payload; returns a refusal where the core does not take it.
+ * @param {{ authenticate: Begin } | { create: Begin }} core
  * @param {'authenticate' | 'create'} method
+ * @param {number} number
+ * @param {AbortSignal | undefined} signal
+ * @param {Payload} found
  */
 function begin(core, method, number, signal, found) {
-  const { traits, email, consent, channelId, name, attributes, oddities } = found;
-  const isAbortable = signal !== undefined;
-  const refused = core[method](
-    number,
-    isAbortable,
-    write,
-    traits,
-    email,
-    consent,
-    channelId,
-    name,
-    attributes,
-    oddities,
-  );
+  const refused = core[method](number, signal !== undefined, found, write);
   if (typeof refused !== 'string') return undefined;
-  const structure = JSON.parse(refused);
-  complete(structure.error.issues, found);
-  return new Refusal(structure);
+  const failure = JSON.parse(refused);
+  complete(failure.error.issues, found);
+  return new Refusal(failure);
 }
 
 /** zod's result: known keys only, in schema order, an optional one only where the payload has it. */
-function output({ traits, email, consent, channelId, name, attributes }) {
-  if (traits & NAME) {
-    return traits & ATTRIBUTES ? { email, consent, channelId, name, attributes } : { email, consent, channelId, name };
+function output([email, consent, channelId, name, attributes, traits]) {
+  if (traits & HasName) {
+    return traits & HasAttributes
+      ? { email, consent, channelId, name, attributes }
+      : { email, consent, channelId, name };
   }
-  return traits & ATTRIBUTES ? { email, consent, channelId, attributes } : { email, consent, channelId };
+  return traits & HasAttributes ? { email, consent, channelId, attributes } : { email, consent, channelId };
 }
 
 /** Adds to the core's issues what JSON cannot hold: symbols, and names of objects, which may throw. */
 function complete(issues, found) {
   let symbols = 0;
-  for (const issue of issues) {
-    if (issue.code === 'invalid_key') issue.path[1] = found.symbols[symbols++];
-    else if (issue.code === 'invalid_type' && issue.message.endsWith('received ')) {
-      issue.message += receivedName(found[issue.path[0] ?? 'email']);
+  for (let i = 0; i < issues.length; i++) {
+    if (issues[i].code === 'invalid_key') issues[i].path[1] = found[Oddities].symbolKeys[symbols++];
+    // The core does not know what zod calls it.
+    if (issues[i].received === null) {
+      const { received: _, ...issue } = issues[i];
+      const [key = 'email'] = issue.path;
+      issue.message += receivedName(found[PART_OF[key]]);
+      issues[i] = issue;
     }
   }
   return issues;
 }
+
+const PART_OF = { email: Email, consent: Consent, channelId: ChannelId, name: Name, attributes: Attributes };
 
 /** zod's `parsedType` of an object, made a string as its message does. */
 function receivedName(object) {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | the boundary to Node.js | `addon` |
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
-//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
+//! | the domain | [`config`], [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | what processes share | [`shared`], [`gate`], [`redis`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
@@ -41,6 +41,7 @@ pub mod sessions;
 mod shared;
 pub mod signature;
 mod sync;
+mod template;
 pub mod text;
 pub mod validation;
 

@@ -12,14 +12,13 @@ class Refusal {
 }
 
 /**
- * @param native `validatePayload(…)` returns the JSON of the issues for a payload that is refused
+ * @param native `validatePayload(found)` returns the JSON of the issues for a payload that is refused
  * @param GuestValidationError takes issues
  */
 function defineSchema(native, GuestValidationError) {
   function judge(data) {
     const found = inspect(data);
-    const { traits, email, consent, channelId, name, attributes, oddities } = found;
-    const json = native.validatePayload(traits, email, consent, channelId, name, attributes, oddities);
+    const json = native.validatePayload(found);
     return typeof json === 'string' ? new Refusal(json, found) : output(found);
   }
 

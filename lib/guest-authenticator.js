@@ -1,15 +1,15 @@
 'use strict';
 
 const { auditSink } = require('./audit.js');
-const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge.js');
+const { Refusal, bridge, call, failure, open, outcomeOf, settledOf, signalOf } = require('./bridge.js');
 const { readConfig } = require('./config.js');
 const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters.js');
-const { classes, translate } = require('./errors.js');
+const { classes, resultOf } = require('./errors.js');
 const { linger } = require('./linger.js');
 const { native } = require('./native.js');
 const { begin, inspect } = require('./payload.js');
-const { records } = require('./records.js');
-const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
+const { accessTokenOf, bindOwn, closeOn, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
+const { resultMaker } = require('./result.js');
 const { addSource } = require('./sources.js');
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
@@ -20,6 +20,7 @@ class GuestAuthenticator {
   #audit;
   #environment;
   #endpoints;
+  #resultOf;
   #lingerMs;
   #reportsAnalytics;
   #closing;
@@ -29,10 +30,11 @@ class GuestAuthenticator {
     const { json, values, store } = readConfig(config);
     if (store) hidden(this, 'store', store);
     const source = store && addSource(store);
-    this.#core = translate(() => new native.NativeAuthenticator(bridge, json, source, store?.standsIn));
+    this.#core = resultOf(native.NativeAuthenticator.open(bridge, json, source, store?.standsIn));
     this.#audit = auditSink(values.auditLogCallback);
     this.#environment = values.environment;
-    this.#endpoints = translate(() => JSON.parse(this.#core.endpoints()));
+    this.#endpoints = JSON.parse(this.#core.endpoints());
+    this.#resultOf = resultMaker(this.#core.templates());
     this.#lingerMs = values.outbox?.lingerMs ?? undefined;
     this.#reportsAnalytics = Boolean(values.analyticsWebhookUrl);
     bindOwn(this, 'getAccessToken');
@@ -48,12 +50,13 @@ class GuestAuthenticator {
       this.#audit(outcome.structure.audit);
       throw failure(outcome, signal);
     }
-    const { guestData, analytics, audit } = records(outcome, found.email, found.channelId);
+    const [email, , channelId] = found;
+    const { guestData, analytics, audit } = this.#resultOf(outcome, email, channelId);
     if (this.#reportsAnalytics) linger(this.#core, this.#lingerMs);
     this.#audit(audit);
     if (signal?.aborted) {
       // The guest exists and was reported, but nobody has it: its key is free, and a next call gets it.
-      this.#core.release(exact(sessionKey(found.email, found.channelId)));
+      this.#core.release(sessionKey(email, channelId));
       throw signal.reason;
     }
     return { guestData, analytics };
@@ -62,10 +65,10 @@ class GuestAuthenticator {
   async invalidateSession(sessionKey, options) {
     const signal = signalOf(options);
     const number = open(signal);
-    const ended = translate(() => this.#core.invalidate(number, exact(sessionKey), signal !== undefined));
-    const outcome = ended === null ? await outcomeOf(number, signal) : JSON.parse(ended);
+    const ended = this.#core.invalidate(number, `${sessionKey}`, signal !== undefined);
+    const outcome = ended === null ? await outcomeOf(number, signal) : settledOf(ended);
     if (outcome instanceof Refusal) throw failure(outcome, signal);
-    this.#audit(outcome);
+    this.#audit(outcome.audit);
   }
 
   getAccessToken(options) {

@@ -6,8 +6,8 @@ const { auditSink } = require('./audit.js');
 const { Refusal, bridge, call, failure, open, outcomeOf, signalOf } = require('./bridge.js');
 const { readConfig } = require('./config.js');
 const { deadLettersOf, discardOf, redeliverOf } = require('./dead-letters.js');
-const { classes, translate } = require('./errors.js');
-const { accessTokenOf, bindOwn, closeOn, exact, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
+const { classes, resultOf } = require('./errors.js');
+const { accessTokenOf, bindOwn, closeOn, hidden, limitOf, rotate, sessionKey } = require('./instance.js');
 const { linger } = require('./linger.js');
 const { native } = require('./native.js');
 const { begin, inspect } = require('./payload.js');
@@ -19,7 +19,7 @@ class OAuthManager {
 
   constructor(config) {
     const { json } = readConfig(config);
-    this.#core = translate(() => new native.NativeOAuth(bridge, json));
+    this.#core = resultOf(native.NativeOAuthManager.open(bridge, json));
     bindOwn(this, 'getAccessToken');
   }
 
@@ -34,18 +34,18 @@ class OAuthManager {
 }
 
 class DuplicateSessionGuard {
-  #core = new native.NativeGuard();
+  #core = new native.NativeSessionGuard();
 
   getSessionKey(email, channelId) {
     return sessionKey(email, channelId);
   }
 
   checkDuplicate(sessionKey, _guestId) {
-    return translate(() => this.#core.checkDuplicate(exact(sessionKey)));
+    return resultOf(this.#core.checkDuplicate(`${sessionKey}`));
   }
 
   invalidate(sessionKey) {
-    this.#core.invalidate(exact(sessionKey));
+    this.#core.invalidate(`${sessionKey}`);
   }
 }
 
@@ -58,7 +58,7 @@ class GuestTokenManager {
     const { json } = readConfig(options ?? {}, { environment });
     hidden(this, 'provideToken', getAccessToken);
     const source = addSource(this);
-    this.#core = translate(() => new native.NativeTokenManager(bridge, json, source));
+    this.#core = resultOf(native.NativeTokenManager.open(bridge, json, source));
   }
 
   async createGuestSession(payload, options) {
@@ -103,7 +103,7 @@ class GuestContextEnricher {
     const { json, values } = readConfig(options ?? {}, given);
     if (values.getAccessToken) hidden(this, 'provideToken', values.getAccessToken);
     const source = values.getAccessToken && addSource(this);
-    this.#core = translate(() => new native.NativeEnricher(bridge, json, source));
+    this.#core = resultOf(native.NativeContextEnricher.open(bridge, json, source));
     this.#audit = auditSink(values.auditLogCallback);
     this.#lingerMs = values.outbox?.lingerMs ?? undefined;
     this.#reportsAnalytics = given.analyticsWebhookUrl !== undefined;
