@@ -1,96 +1,115 @@
 'use strict';
 
-// `GuestRequestSchema`: zod's methods around the native judgement.
+// zod's methods around the native judgement.
 
+const { classes } = require('./errors.js');
+const { native } = require('./native.js');
 const { complete, inspect, output } = require('./payload.js');
 
-class Refusal {
+const { GuestValidationError } = classes;
+
+/** @typedef {ReturnType<typeof output>} Accepted */
+
+class Refused {
+  /**
+   * @param {string} json the issues
+   * @param {import('./payload.js').Payload} found
+   */
   constructor(json, found) {
     this.json = json;
     this.found = found;
   }
 }
 
+/** @param {unknown} data */
+function judge(data) {
+  const found = inspect(data);
+  const json = native.validatePayload(found);
+  return json === null ? output(found) : new Refused(json, found);
+}
+
 /**
- * @param native `validatePayload(found)` returns the JSON of the issues for a payload that is refused
- * @param GuestValidationError takes issues
+ * Objects are asked for their name only now, as zod does, and may throw.
+ * @param {Refused} refused
  */
-function defineSchema(native, GuestValidationError) {
-  function judge(data) {
-    const found = inspect(data);
-    const json = native.validatePayload(found);
-    return typeof json === 'string' ? new Refusal(json, found) : output(found);
-  }
+const issuesOf = ({ json, found }) => complete(JSON.parse(json), found);
 
-  const isRefusal = (outcome) => outcome instanceof Refusal;
+/**
+ * The stack begins where `callee` was called.
+ * @param {Accepted | Refused} outcome
+ * @param {Function} callee
+ */
+function acceptedOf(outcome, callee) {
+  if (!(outcome instanceof Refused)) return outcome;
+  const error = new GuestValidationError(issuesOf(outcome));
+  Error.captureStackTrace?.(error, callee);
+  throw error;
+}
 
-  /** Objects are asked for their name only now, as zod does, and may throw. */
-  const issuesOf = ({ json, found }) => complete(JSON.parse(json), found);
-
-  /** The stack begins where `callee` was called. */
-  function refused(refusal, callee) {
-    const error = new GuestValidationError(issuesOf(refusal));
-    Error.captureStackTrace?.(error, callee);
-    return error;
-  }
-
-  /** The error is made when it is first read, as zod does: a caller that looks at `success` alone does not pay for it. */
-  function settle(outcome) {
-    if (!isRefusal(outcome)) return { success: true, data: outcome };
-    let refusal = outcome;
-    let error;
-    return {
-      success: false,
-      get error() {
-        if (refusal !== undefined) {
-          error = new GuestValidationError(issuesOf(refusal));
-          // It holds values of the payload.
-          refusal = undefined;
-        }
-        return error;
-      },
-      set error(replacement) {
-        error = replacement;
-        refusal = undefined;
-      },
-    };
-  }
-
-  const standard = (outcome) => (isRefusal(outcome) ? { issues: issuesOf(outcome) } : { value: outcome });
-
-  const judgeAsync = async (data) => standard(judge(data));
-
-  // None of them uses `this`, so that they can be handed around.
+/**
+ * The error is made when it is first read, as zod does: a caller that looks at `success` alone does not pay for it.
+ * @param {Accepted | Refused} outcome
+ */
+function settle(outcome) {
+  if (!(outcome instanceof Refused)) return { success: true, data: outcome };
+  /** @type {Refused | undefined} */
+  let refused = outcome;
+  /** @type {unknown} */
+  let error;
   return {
-    parse: function parse(data) {
-      const outcome = judge(data);
-      if (isRefusal(outcome)) throw refused(outcome, parse);
-      return outcome;
+    success: false,
+    get error() {
+      if (refused !== undefined) {
+        error = new GuestValidationError(issuesOf(refused));
+        // It holds values of the payload.
+        refused = undefined;
+      }
+      return error;
     },
-    safeParse(data) {
-      return settle(judge(data));
-    },
-    parseAsync: async function parseAsync(data) {
-      const outcome = judge(data);
-      if (isRefusal(outcome)) throw refused(outcome, parseAsync);
-      return outcome;
-    },
-    async safeParseAsync(data) {
-      return settle(judge(data));
-    },
-    '~standard': {
-      version: 1,
-      vendor: 'genesys-guest-auth',
-      validate(data) {
-        try {
-          return standard(judge(data));
-        } catch {
-          // A getter or a proxy threw. zod asks again, and what is thrown then rejects: `validate` itself never throws.
-          return judgeAsync(data);
-        }
-      },
+    set error(replacement) {
+      error = replacement;
+      refused = undefined;
     },
   };
 }
 
-module.exports = { defineSchema };
+/** @param {Accepted | Refused} outcome */
+const standard = (outcome) => (outcome instanceof Refused ? { issues: issuesOf(outcome) } : { value: outcome });
+
+/** @param {unknown} data */
+const judgeAsync = async (data) => standard(judge(data));
+
+// None of them uses `this`, so that they can be handed around.
+const GuestRequestSchema = {
+  /** @param {unknown} data */
+  parse: function parse(data) {
+    return acceptedOf(judge(data), parse);
+  },
+  /** @param {unknown} data */
+  safeParse(data) {
+    return settle(judge(data));
+  },
+  /** @param {unknown} data */
+  parseAsync: async function parseAsync(data) {
+    return acceptedOf(judge(data), parseAsync);
+  },
+  /** @param {unknown} data */
+  async safeParseAsync(data) {
+    return settle(judge(data));
+  },
+  '~standard': {
+    version: 1,
+    vendor: 'genesys-guest-auth',
+    /** @param {unknown} data */
+    validate(data) {
+      try {
+        return standard(judge(data));
+      } catch {
+        // A getter or a proxy threw. zod asks again, and what is thrown then rejects: `validate` itself never throws.
+        return judgeAsync(data);
+      }
+    },
+  },
+};
+
+module.exports = { GuestRequestSchema };

@@ -21,6 +21,7 @@ const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnum
 const { Email, Consent, ChannelId, Name, Attributes, Traits, Oddities } = native.PayloadPart;
 const { HasEmail, HasConsent, HasChannelId, HasName, HasAttributes, IsObject, HasRecord } = native.PayloadTrait;
 
+/** @param {unknown} value */
 const isObject = (value) => typeof value === 'object' && value !== null && !isArray(value);
 
 /**
@@ -90,18 +91,27 @@ function odd(found) {
   return found[Oddities];
 }
 
-/** zod measures whatever has a `length`, even after it refused the type. A string's is the core's business. */
+/**
+ * zod measures whatever has a `length`, even after it refused the type. A string's is the core's business.
+ * @param {unknown} value
+ */
 function mayHaveLength(value) {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** Read twice, as zod does: whether there is one, then how much. */
+/**
+ * Read twice, as zod does: whether there is one, then how much.
+ * @param {any} value
+ */
 function lengthOf(value) {
   // `Number` converts as `>=` does: it takes a bigint, refuses a symbol, and asks an object for a number first.
   return value.length === undefined ? undefined : toNumber(value.length);
 }
 
-/** zod's `isPlainObject`: no constructor, or one whose prototype is an `Object.prototype` of some realm. */
+/**
+ * zod's `isPlainObject`: no constructor, or one whose prototype is an `Object.prototype` of some realm.
+ * @param {any} value
+ */
 function isPlain(value) {
   if (!isObject(value)) return false;
   const Class = value.constructor;
@@ -110,10 +120,15 @@ function isPlain(value) {
   return isObject(prototype) && hasOwn(prototype, 'isPrototypeOf');
 }
 
-/** The own enumerable properties that have strings as names, except `__proto__`; each symbol is an issue. */
+/**
+ * The own enumerable properties that have strings as names, except `__proto__`; each symbol is an issue.
+ * @param {any} value
+ * @param {Payload} found
+ */
 function copyOf(value, found) {
   // Most attributes: nobody watches the steps, and there is nothing that a spread would treat differently.
   if (!isProxy(value) && !hasOwn(value, '__proto__') && getOwnPropertySymbols(value).length === 0) return { ...value };
+  /** @type {Record<string, unknown>} */
   const copy = {};
   const keys = ownKeys(value);
   for (let i = 0; i < keys.length; i++) {
@@ -130,28 +145,29 @@ function copyOf(value, found) {
   return copy;
 }
 
-/** The text of attributes in a request. Inside an object, because a `toJSON` is told the key under which it stands. */
+/**
+ * The text of attributes in a request. Inside an object, because a `toJSON` is told the key under which it stands.
+ * @param {unknown} attributes
+ */
 function write(attributes) {
   return stringify({ attributes });
 }
 
 /**
- * Begins a native call that takes what was found in a payload; returns a refusal where the core does not take it.
- * @param {{ authenticate: Begin } | { create: Begin }} core
- * @param {'authenticate' | 'create'} method
- * @param {number} number
- * @param {AbortSignal | undefined} signal
+ * The refusal of a payload that the core did not take.
+ * @param {string} failure as JSON
  * @param {Payload} found
  */
-function begin(core, method, number, signal, found) {
-  const refused = core[method](number, signal !== undefined, found, write);
-  if (typeof refused !== 'string') return undefined;
-  const failure = JSON.parse(refused);
-  complete(failure.error.issues, found);
-  return new Refusal(failure);
+function refused(failure, found) {
+  const parsed = JSON.parse(failure);
+  complete(parsed.error.issues, found);
+  return new Refusal(parsed);
 }
 
-/** zod's result: known keys only, in schema order, an optional one only where the payload has it. */
+/**
+ * zod's result: known keys only, in schema order, an optional one only where the payload has it.
+ * @param {Payload} found
+ */
 function output([email, consent, channelId, name, attributes, traits]) {
   if (traits & HasName) {
     return traits & HasAttributes
@@ -161,31 +177,38 @@ function output([email, consent, channelId, name, attributes, traits]) {
   return traits & HasAttributes ? { email, consent, channelId, attributes } : { email, consent, channelId };
 }
 
-/** Adds to the core's issues what JSON cannot hold: symbols, and names of objects, which may throw. */
+/**
+ * Adds to the core's issues what JSON cannot hold: symbols, and names of objects, which may throw.
+ * @param {any[]} issues
+ * @param {Payload} found
+ */
 function complete(issues, found) {
   let symbols = 0;
   for (let i = 0; i < issues.length; i++) {
-    if (issues[i].code === 'invalid_key') issues[i].path[1] = found[Oddities].symbolKeys[symbols++];
+    if (issues[i].code === 'invalid_key') issues[i].path[1] = found[Oddities]?.symbolKeys[symbols++];
     // The core does not know what zod calls it.
     if (issues[i].received === null) {
       const { received: _, ...issue } = issues[i];
-      const [key = 'email'] = issue.path;
-      issue.message += receivedName(found[PART_OF[key]]);
+      issue.message += receivedName(found[PART_OF[issue.path[0] ?? 'email']]);
       issues[i] = issue;
     }
   }
   return issues;
 }
 
+/** @type {Record<string, 0 | 1 | 2 | 3 | 4>} */
 const PART_OF = { email: Email, consent: Consent, channelId: ChannelId, name: Name, attributes: Attributes };
 
-/** zod's `parsedType` of an object, made a string as its message does. */
+/**
+ * zod's `parsedType` of an object, made a string as its message does.
+ * @param {any} object
+ */
 function receivedName(object) {
   if (isArray(object)) return 'array';
   if (getPrototypeOf(object) === objectPrototype || !('constructor' in object) || !object.constructor) return 'object';
   const name = object.constructor.name;
   // zod looks the name up in an object literal, so that a class named `toString` is known by a function.
-  return `${{ nan: 'NaN' }[name] ?? name}`;
+  return `${/** @type {Record<string, unknown>} */ ({ nan: 'NaN' })[name] ?? name}`;
 }
 
-module.exports = { begin, complete, inspect, output };
+module.exports = { complete, inspect, output, refused, write };
