@@ -1,20 +1,17 @@
 'use strict';
 
-const { GuestAuthenticator } = require('./lib/authenticator.js');
+const { DuplicateSessionGuard } = require('./lib/duplicate-session-guard.js');
 const { classes } = require('./lib/errors.js');
-const { makeDisposable } = require('./lib/instance.js');
-const { native } = require('./lib/native.js');
-const { DuplicateSessionGuard, GuestContextEnricher, GuestTokenManager, OAuthManager } = require('./lib/parts.js');
-const { defineSchema } = require('./lib/schema.js');
-
-for (const Class of [GuestAuthenticator, OAuthManager, GuestTokenManager, GuestContextEnricher]) {
-  makeDisposable(Class);
-}
+const { GuestAuthenticator } = require('./lib/guest-authenticator.js');
+const { GuestContextEnricher } = require('./lib/guest-context-enricher.js');
+const { GuestRequestSchema } = require('./lib/guest-request-schema.js');
+const { GuestTokenManager } = require('./lib/guest-token-manager.js');
+const { OAuthManager } = require('./lib/oauth-manager.js');
 
 module.exports = {
   GuestAuthenticator,
   OAuthManager,
-  GuestRequestSchema: defineSchema(native, classes.GuestValidationError),
+  GuestRequestSchema,
   DuplicateSessionGuard,
   GuestTokenManager,
   GuestContextEnricher,

@@ -1,13 +1,19 @@
 'use strict';
 
-const { warn } = require('./bridge.js');
+const { warn } = require('./warning.js');
 
-/** The tutorial's sink. */
+/**
+ * The tutorial's sink.
+ * @param {object} record
+ */
 function logToConsole(record) {
   console.log('[AUDIT]', JSON.stringify(record, null, 2));
 }
 
-/** Only what kind of error: its message may hold the record, and it may be no error at all. */
+/**
+ * Only what kind of error: its message may hold the record, and it may be no error at all.
+ * @param {any} error
+ */
 function kindOf(error) {
   try {
     if (typeof error?.name === 'string') return error.name;
@@ -19,15 +25,17 @@ function kindOf(error) {
 
 /**
  * Hands records to a callback whose failures harm nobody: what it throws or rejects with is reported once.
- * @param {(record: object) => unknown} [callback]
+ * @param {(record: any) => any} [callback]
  */
 function auditSink(callback = logToConsole) {
   let reported = false;
+  /** @param {unknown} error */
   const report = (error) => {
     if (reported) return;
     reported = true;
     warn(`auditLogCallback failed (${kindOf(error)}); further failures are not reported`, 'AUDIT_CALLBACK_FAILED');
   };
+  /** @param {any} record */
   return (record) => {
     try {
       const outcome = callback(record);

@@ -1,81 +1,91 @@
 'use strict';
 
-// The JavaScript end of the bridge: numbers calls, settles them when their results come, and keeps the process alive
-// while there are any. One for each environment (main thread or worker).
+// The JavaScript end of the bridge: numbers calls, and settles them when their results come. One for each environment (main
+// thread or worker).
 
-const { native } = require('./native.js');
+const { unwatch, watch } = require('./abort.js');
+const { keepThrown, ownerOf, thrownBy } = require('./callbacks.js');
 const { fromStructure } = require('./errors.js');
-const { keepThrown, sourceOf, thrownBy } = require('./sources.js');
+const { hold, letGo, letGoOfEvents } = require('./keep-alive.js');
+const { native } = require('./native.js');
+const { warn } = require('./warning.js');
 
-// The kinds of message in a batch; `src/addon/bridge.rs` has the other end.
-const RESOLVE = 0;
-const REJECT = 1;
-const WARNING = 2;
-const IDLE = 3;
-const TOKEN_WANTED = 4;
-const STORE_CALLED = 5;
+const { Resolve, Reject, Warning, Idle, TokenWanted, StoreCalled } = native.MessageKind;
 
-const MAX_CALL = 2 ** 32;
-const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
+/** @typedef {import('./types/config').AbortSignalLike} Signal */
 
-/** A call's failure as the core tells it, `{ error, audit? }`, before it becomes an error in the stack of who awaits it. */
+/** @typedef {{ error: import('./errors.js').Structure, audit?: object }} Failure */
+
+/** A call's failure as the core tells it, before it becomes an error in the stack of who awaits it. */
 class Refusal {
-  constructor(structure) {
-    this.structure = structure;
+  /** @param {Failure} failure */
+  constructor(failure) {
+    this.failure = failure;
   }
 }
 
+const MAX_CALL = 2 ** 32;
+
+/** @type {Map<number, (outcome: any) => void>} */
 const pending = new Map();
-const idleListeners = new Set();
 let lastCall = 0;
-
-// The portable way to keep a process alive: references to a thread-safe function hold Node, but not Bun or Deno.
-let keepAlive;
-
-function hold() {
-  keepAlive ??= setInterval(() => {}, LONGEST_INTERVAL_MS);
-  keepAlive.ref();
-}
 
 const bridge = new native.Bridge(dispatch);
 
+/** @param {string} json a batch: `[kind, number, value, …]` */
 function dispatch(json) {
   const batch = JSON.parse(json);
   for (let i = 0; i < batch.length; i += 3) {
     const number = batch[i + 1];
     const value = batch[i + 2];
     switch (batch[i]) {
-      case RESOLVE:
+      case Resolve:
         settle(number, value);
         break;
-      case REJECT:
+      case Reject:
         settle(number, new Refusal(value));
         break;
-      case WARNING:
-        warn(value.slice(value.indexOf(' ') + 1), value.slice(0, value.indexOf(' ')));
+      case Warning:
+        warn(value.message, value.code);
         break;
-      case IDLE:
-        for (const listener of idleListeners) listener();
+      case Idle:
+        letGoOfEvents();
         break;
-      case TOKEN_WANTED:
+      case TokenWanted:
         provideToken(number, value);
         break;
-      case STORE_CALLED:
+      case StoreCalled:
         callStore(number, value);
         break;
     }
   }
 }
 
+/**
+ * @param {number} call
+ * @param {unknown} outcome
+ */
 function settle(call, outcome) {
   const resolve = pending.get(call);
   if (resolve === undefined) return;
   pending.delete(call);
-  if (pending.size === 0) keepAlive.unref();
+  if (pending.size === 0) letGo();
   resolve(outcome);
 }
 
-/** The number of a new call; throws `signal.reason` where that is aborted already. */
+/**
+ * The outcome of a call that ended at once, as the core returns it.
+ * @param {string} json
+ */
+function settledOf(json) {
+  const outcome = JSON.parse(json);
+  return 'error' in outcome ? new Refusal(outcome) : outcome;
+}
+
+/**
+ * The number of a new call; throws `signal.reason` where that is aborted already.
+ * @param {Signal} [signal]
+ */
 function open(signal) {
   if (signal?.aborted) throw signal.reason;
   do lastCall = (lastCall + 1) % MAX_CALL;
@@ -83,9 +93,13 @@ function open(signal) {
   return lastCall;
 }
 
+/** @type {(outcome: any) => void} */
 let lastResolve;
 
-/** One function for all promises: a closure for each would be a fiftieth of what a call allocates. */
+/**
+ * One function for all promises: a closure for each would be a fiftieth of what a call allocates.
+ * @param {(outcome: any) => void} resolve
+ */
 function takeResolve(resolve) {
   lastResolve = resolve;
 }
@@ -93,7 +107,8 @@ function takeResolve(resolve) {
 /**
  * The outcome of a call that the core has begun: its result, or a {@link Refusal}. Never rejects.
  * @param {number} call
- * @param {AbortSignal} [signal] ends the call
+ * @param {Signal} [signal] ends the call
+ * @returns {Promise<any>}
  */
 function outcomeOf(call, signal) {
   const settled = new Promise(takeResolve);
@@ -102,76 +117,62 @@ function outcomeOf(call, signal) {
   return signal === undefined ? settled : endedBy(signal, call, settled);
 }
 
+/**
+ * @param {Signal} signal
+ * @param {number} call
+ * @param {Promise<any>} settled
+ */
 async function endedBy(signal, call, settled) {
-  watch(signal, call);
+  watch(signal, call, abort);
   const outcome = await settled;
   unwatch(signal, call);
   return outcome;
 }
 
+/** @param {number} call */
+function abort(call) {
+  bridge.abort(call);
+}
+
 /**
  * Makes a native call, which `begin(call)` starts. Resolves with the core's result; a failure is thrown as `signal.reason`
  * when the signal ended the call, else as an error.
+ * @param {(call: number) => void} begin
+ * @param {Signal} [signal]
  */
 async function call(begin, signal) {
   const number = open(signal);
   begin(number);
   const outcome = await outcomeOf(number, signal);
-  if (outcome instanceof Refusal) throw failure(outcome, signal, call);
-  // Done, but aborted before anybody here heard of it.
+  if (outcome instanceof Refusal) throw errorOf(outcome, signal, call);
+  // The core had ended the call when the signal came, but whoever aborts is promised the signal's reason.
   if (signal?.aborted) throw signal.reason;
   return outcome;
 }
 
-/** Calls under way by signal. One listener for each: Node warns of a leak from the eleventh on. */
-const watched = new WeakMap();
-
-function watch(signal, number) {
-  let entry = watched.get(signal);
-  if (entry === undefined) {
-    const numbers = new Set();
-    const abort = () => {
-      // The latest first: else the place that an earlier call gives up would be taken by one that ends next.
-      for (const one of [...numbers].reverse()) bridge.abort(one);
-    };
-    entry = { numbers, abort };
-    watched.set(signal, entry);
-    signal.addEventListener('abort', abort, { once: true });
-  }
-  entry.numbers.add(number);
-  // The payload's own getters have run since the first look.
-  if (signal.aborted) bridge.abort(number);
-}
-
-function unwatch(signal, number) {
-  const { numbers, abort } = watched.get(signal);
-  numbers.delete(number);
-  if (numbers.size > 0) return;
-  watched.delete(signal);
-  signal.removeEventListener('abort', abort);
-}
-
-/** What to throw. Its stack begins below `callee`: what the reader wants to see first is who called. */
-function failure({ structure }, signal, callee = failure) {
-  const { code, callback } = structure.error;
+/**
+ * What to throw. Its stack begins below `callee`: what the reader wants to see first is who called.
+ * @param {Refusal} refusal
+ * @param {Signal | undefined} signal
+ * @param {Function} [callee]
+ */
+function errorOf({ failure }, signal, callee = errorOf) {
+  const { code, callback } = failure.error;
   if (code === 'ABORTED' && signal?.aborted) return signal.reason;
   const thrown = thrownBy(callback);
   if (thrown !== undefined && code !== 'STORE_UNAVAILABLE') return thrown.error;
-  const error = fromStructure(structure.error, thrown?.error);
+  const error = fromStructure(failure.error, thrown?.error);
   Error.captureStackTrace?.(error, callee);
   return error;
 }
 
-/** The signal of a call's options; something else in its place is the caller's mistake. */
-function signalOf(options) {
-  const signal = options?.signal ?? undefined;
-  if (signal === undefined || typeof signal?.addEventListener === 'function') return signal;
-  throw new TypeError('options.signal must be an AbortSignal');
-}
-
-async function provideToken(request, source) {
+/**
+ * @param {number} request
+ * @param {number} owner
+ */
+async function provideToken(request, owner) {
   try {
-    const token = await sourceOf(source)?.provideToken();
+    const token = await ownerOf(owner)?.provideToken?.();
     if (typeof token !== 'string')
       throw new TypeError(`getAccessToken must resolve with a string, got ${typeof token}`);
     bridge.provideToken(request, token);
@@ -181,22 +182,17 @@ async function provideToken(request, source) {
   }
 }
 
-async function callStore(request, [source, name, ...args]) {
+/**
+ * @param {number} request
+ * @param {[owner: number, name: string, ...args: unknown[]]} called
+ */
+async function callStore(request, [owner, name, ...args]) {
   try {
-    bridge.answerStore(request, await sourceOf(source)?.call(name, args));
+    bridge.answerStore(request, await ownerOf(owner)?.call?.(name, args));
   } catch (error) {
     keepThrown(request, error);
     bridge.answerStore(request, null);
   }
 }
 
-function warn(message, code) {
-  process.emitWarning(message, { type: 'GenesysGuestAuthWarning', code });
-}
-
-/** Calls `listener` whenever an outbox of this environment has run empty. */
-function onIdle(listener) {
-  idleListeners.add(listener);
-}
-
-module.exports = { Refusal, bridge, call, failure, onIdle, open, outcomeOf, signalOf, warn };
+module.exports = { Refusal, bridge, call, errorOf, open, outcomeOf, settledOf };

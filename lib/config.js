@@ -3,8 +3,9 @@
 // Configurations on their way to the core, which checks them.
 
 const { existsSync } = require('node:fs');
+const process = require('node:process');
 const { classes } = require('./errors.js');
-const { customStore, read } = require('./store.js');
+const { customStore, read } = require('./session-store.js');
 
 /** What the core looks at. Each is read once, wherever it stands: on the object, its class or its prototype. */
 const FIELDS = [
@@ -46,9 +47,13 @@ const SYSTEM_ROOTS = [
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
 ];
 
+/** @type {boolean | undefined} */
 let isWithoutRoots;
 
-/** Slim images come without certificate authorities; there Node's own serve, as they do for `fetch`. */
+/**
+ * Slim images come without certificate authorities; there Node's own serve, as they do for `fetch`.
+ * @param {unknown} ca
+ */
 function withRoots(ca) {
   isWithoutRoots ??=
     process.platform === 'linux' &&
@@ -61,6 +66,9 @@ function withRoots(ca) {
 /**
  * What JSON has no word for stays visible as a wrong type, instead of turning into `null` or vanishing. `this[key]` is the
  * value before its `toJSON`.
+ * @this {Record<string, unknown>}
+ * @param {string} key
+ * @param {unknown} value
  */
 function plainOnly(key, value) {
   const given = this[key];
@@ -78,7 +86,11 @@ function plainOnly(key, value) {
 
 const PLAIN = new Set(['String', 'Boolean', 'Null', 'Undefined', 'Object', 'Array'].map((name) => `[object ${name}]`));
 
-/** `"field":value`, or nothing where it is absent. */
+/**
+ * `"field":value`, or nothing where it is absent.
+ * @param {string} field
+ * @param {unknown} value
+ */
 function member(field, value) {
   let json;
   try {
@@ -95,12 +107,13 @@ function member(field, value) {
 /**
  * Reads a configuration: its JSON for the core, and what stays in JavaScript, a session store of functions among it.
  * @param {object} config
- * @param {object} [given] values that take the place of the configuration's own
+ * @param {Record<string, unknown>} [given] values that take the place of the configuration's own
  */
 function readConfig(config, given = {}) {
   if (typeof config !== 'object' || config === null) {
     throw new classes.GuestConfigError('configuration must be an object');
   }
+  /** @type {Record<string, any>} */
   const values = {};
   for (const field of [...FIELDS, ...CALLBACKS]) values[field] = field in given ? given[field] : read(config, field);
   for (const name of CALLBACKS) {

@@ -4,55 +4,94 @@
 
 const { defineValidationError } = require('./validation-error.js');
 
+/** The names of an error class and of those that it extends; shared by all copies of this package. */
 const BRAND = Symbol.for('genesys-guest-auth.error');
 
+/** @type {('status' | 'requestId' | 'correlationId' | 'attempts' | 'retryAfterMs' | 'body')[]} */
 const FIELDS = ['status', 'requestId', 'correlationId', 'attempts', 'retryAfterMs', 'body'];
 
+/**
+ * An error as the core tells it; absent fields do not apply.
+ * @typedef {object} Structure
+ * @property {string} code
+ * @property {string} message
+ * @property {boolean} retryable
+ * @property {number} [status]
+ * @property {string} [requestId]
+ * @property {string} [correlationId]
+ * @property {number} [attempts]
+ * @property {number} [retryAfterMs]
+ * @property {string} [body]
+ * @property {string} [cause]
+ * @property {object[]} [issues] zod's
+ * @property {number} [callback] which call of a function of the user's failed
+ */
+
+/** @typedef {Partial<Omit<Structure, 'cause'>> & { cause?: unknown }} Details */
+
 class GuestAuthError extends Error {
-  static [BRAND] = ['GuestAuthError'];
   static code = 'INTERNAL';
 
+  /**
+   * @param {string} [message]
+   * @param {Details} [details]
+   */
   constructor(message, details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = details.code ?? new.target.code;
     this.retryable = details.retryable ?? false;
-    for (const field of FIELDS) if (details[field] !== undefined) this[field] = details[field];
+    for (const field of FIELDS) if (details[field] !== undefined) Object.assign(this, { [field]: details[field] });
   }
 
+  /** @param {any} value */
   static [Symbol.hasInstance](value) {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    const wanted = Object.hasOwn(this, BRAND) ? this[BRAND].at(-1) : undefined;
+    const wanted = Object.hasOwn(this, BRAND) ? brandOf(this).at(-1) : undefined;
     return (
-      wanted !== undefined &&
-      typeof value === 'object' &&
-      value !== null &&
-      (value.constructor?.[BRAND]?.includes(wanted) ?? false)
+      wanted !== undefined && typeof value === 'object' && value !== null && brandOf(value.constructor).includes(wanted)
     );
   }
 
   toJSON() {
     const { name, message, code, retryable } = this;
+    /** @type {Record<string, unknown>} */
     const json = { name, message, code, retryable };
-    for (const field of FIELDS) if (this[field] !== undefined) json[field] = this[field];
+    for (const field of FIELDS) {
+      const value = Reflect.get(this, field);
+      if (value !== undefined) json[field] = value;
+    }
     return json;
   }
 }
-nameClass(GuestAuthError, 'GuestAuthError');
+named(GuestAuthError, undefined, 'GuestAuthError', 'INTERNAL');
 
-/** As V8 does it for its own errors: `name` on the prototype, not enumerable. */
-function nameClass(Class, name) {
-  Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true });
+/**
+ * @param {any} Class
+ * @returns {string[]}
+ */
+function brandOf(Class) {
+  return Class?.[BRAND] ?? [];
 }
 
+/**
+ * Gives a class its name, as V8 does it for its own errors: on the prototype, not enumerable.
+ * @template {Function} T
+ * @param {T} Class
+ * @param {Function | undefined} Base
+ * @param {string} name
+ * @param {string} code
+ */
+function named(Class, Base, name, code) {
+  Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true });
+  return Object.assign(Class, { [BRAND]: [...brandOf(Base), name], code });
+}
+
+/**
+ * @param {string} name
+ * @param {string} code
+ */
 function define(name, code, Base = GuestAuthError) {
-  const made = {
-    [name]: class extends Base {
-      static [BRAND] = [...Base[BRAND], name];
-      static code = code;
-    },
-  }[name];
-  nameClass(made, name);
-  return made;
+  return named({ [name]: class extends Base {} }[name], Base, name, code);
 }
 
 const GuestCreationError = define('GuestCreationError', 'GUEST_CREATION_FAILED');
@@ -60,7 +99,12 @@ const GuestCreationError = define('GuestCreationError', 'GUEST_CREATION_FAILED')
 const classes = {
   GuestAuthError,
   GuestConfigError: define('GuestConfigError', 'CONFIG_INVALID'),
-  GuestValidationError: defineValidationError(GuestAuthError),
+  GuestValidationError: named(
+    defineValidationError(GuestAuthError),
+    GuestAuthError,
+    'GuestValidationError',
+    'VALIDATION_FAILED',
+  ),
   DuplicateSessionError: define('DuplicateSessionError', 'DUPLICATE_SESSION'),
   SessionCapacityError: define('SessionCapacityError', 'SESSION_CAPACITY'),
   OAuthError: define('OAuthError', 'OAUTH_FAILED'),
@@ -78,9 +122,14 @@ const classes = {
   SdkNotInstalledError: define('SdkNotInstalledError', 'SDK_NOT_INSTALLED'),
 };
 
-const byCode = new Map(Object.values(classes).map((Class) => [Class.code, Class]));
+/** @type {Map<string, new (message: string, details: Details) => Error>} */
+const byCode = new Map(Object.values(classes).map((Class) => [Class.code, /** @type {any} */ (Class)]));
 
-/** Builds the error for a structure that came from the core. `cause` there is a text; `thrown` takes its place. */
+/**
+ * Builds the error for a structure that came from the core. `cause` there is a text; `thrown` takes its place.
+ * @param {Structure} structure
+ * @param {unknown} [thrown]
+ */
 function fromStructure(structure, thrown) {
   if (structure.code === 'VALIDATION_FAILED' && structure.issues)
     return new classes.GuestValidationError(structure.issues);
@@ -93,14 +142,18 @@ function fromStructure(structure, thrown) {
   });
 }
 
-/** Runs a synchronous native function; what it throws as a structure becomes an error of ours. */
-function translate(work) {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('{"code":')) throw fromStructure(JSON.parse(error.message));
-    throw error;
-  }
+/**
+ * The result of a synchronous native function, which returns a failure as JSON instead of throwing it: an error that the
+ * native half made would be of another realm in Jest and in `vm` contexts.
+ * @template T
+ * @param {T | string} outcome
+ * @returns {T}
+ */
+function resultOf(outcome) {
+  if (typeof outcome !== 'string') return outcome;
+  const error = fromStructure(JSON.parse(outcome).error);
+  Error.captureStackTrace?.(error, resultOf);
+  throw error;
 }
 
-module.exports = { classes, fromStructure, translate };
+module.exports = { classes, fromStructure, resultOf };

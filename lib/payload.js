@@ -8,6 +8,7 @@ const {
   types: { isProxy },
 } = require('node:util');
 const { Refusal } = require('./bridge.js');
+const { native } = require('./native.js');
 
 const { isArray } = Array;
 const { getOwnPropertySymbols, getPrototypeOf, prototype: objectPrototype } = Object;
@@ -17,94 +18,100 @@ const stringify = JSON.stringify;
 const hasOwn = Function.prototype.call.bind(objectPrototype.hasOwnProperty);
 const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnumerable);
 
-// Bits of `traits`; `src/addon/payload.rs` has the other end. The first five: the key is present.
-const EMAIL = 1;
-const CONSENT = 2;
-const CHANNEL_ID = 4;
-const NAME = 8;
-const ATTRIBUTES = 16;
-const IS_OBJECT = 32;
-const HAS_RECORD = 64;
+const { Email, Consent, ChannelId, Name, Attributes, Traits, Oddities } = native.PayloadPart;
+const { HasEmail, HasConsent, HasChannelId, HasName, HasAttributes, IsObject, HasRecord } = native.PayloadTrait;
 
+/** @param {unknown} value */
 const isObject = (value) => typeof value === 'object' && value !== null && !isArray(value);
 
 /**
- * What was found in a payload. `attributes` is a copy where `HAS_RECORD` is among the traits: what zod would return. In the
- * place of `email` stands the payload itself where it is no object.
+ * What was found in a payload: for `native.PayloadPart`, in its order.
+ * @typedef {[email: unknown, consent: unknown, channelId: unknown, name: unknown, attributes: unknown, traits: number,
+ *   oddities: FoundOddities | undefined]} Payload
+ */
+
+/** @typedef {import('./binding').Oddities & { symbolKeys: symbol[] }} FoundOddities */
+
+/**
+ * @param {any} payload
+ * @returns {Payload}
  */
 function inspect(payload) {
-  const found = {
-    traits: 0,
-    email: payload,
-    consent: undefined,
-    channelId: undefined,
-    name: undefined,
-    attributes: undefined,
-    oddities: undefined,
-    symbols: undefined,
-  };
+  /** @type {Payload} */
+  const found = [payload, undefined, undefined, undefined, undefined, 0, undefined];
   if (!isObject(payload)) return found;
-  let traits = IS_OBJECT;
+  let traits = IsObject;
 
-  found.email = payload.email;
-  if ('email' in payload) traits |= EMAIL;
+  found[Email] = payload.email;
+  if ('email' in payload) traits |= HasEmail;
 
-  found.consent = payload.consent;
-  if ('consent' in payload) traits |= CONSENT;
+  found[Consent] = payload.consent;
+  if ('consent' in payload) traits |= HasConsent;
 
   const channelId = payload.channelId;
-  found.channelId = channelId;
+  found[ChannelId] = channelId;
   if (mayHaveLength(channelId)) {
     const oddities = odd(found);
     oddities.channelLength = lengthOf(channelId);
     oddities.channelArray = isArray(channelId);
   }
-  if ('channelId' in payload) traits |= CHANNEL_ID;
+  if ('channelId' in payload) traits |= HasChannelId;
 
   const name = payload.name;
-  found.name = name;
+  found[Name] = name;
   if (mayHaveLength(name)) {
     const oddities = odd(found);
     oddities.nameLength = lengthOf(name);
     oddities.nameArray = isArray(name);
   }
-  if ('name' in payload) traits |= NAME;
+  if ('name' in payload) traits |= HasName;
 
   const attributes = payload.attributes;
-  found.attributes = attributes;
+  found[Attributes] = attributes;
   if (isPlain(attributes)) {
-    traits |= HAS_RECORD;
-    found.attributes = copyOf(attributes, found);
+    traits |= HasRecord;
+    found[Attributes] = copyOf(attributes, found);
   }
-  if ('attributes' in payload) traits |= ATTRIBUTES;
+  if ('attributes' in payload) traits |= HasAttributes;
 
-  found.traits = traits;
+  found[Traits] = traits;
   return found;
 }
 
+/** @param {Payload} found */
 function odd(found) {
-  found.oddities ??= {
+  found[Oddities] ??= {
     symbols: 0,
     channelLength: undefined,
     channelArray: false,
     nameLength: undefined,
     nameArray: false,
+    symbolKeys: [],
   };
-  return found.oddities;
+  return found[Oddities];
 }
 
-/** zod measures whatever has a `length`, even after it refused the type. A string's is the core's business. */
+/**
+ * zod measures whatever has a `length`, even after it refused the type. A string's is the core's business.
+ * @param {unknown} value
+ */
 function mayHaveLength(value) {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** Read twice, as zod does: whether there is one, then how much. */
+/**
+ * Read twice, as zod does: whether there is one, then how much.
+ * @param {any} value
+ */
 function lengthOf(value) {
   // `Number` converts as `>=` does: it takes a bigint, refuses a symbol, and asks an object for a number first.
   return value.length === undefined ? undefined : toNumber(value.length);
 }
 
-/** zod's `isPlainObject`: no constructor, or one whose prototype is an `Object.prototype` of some realm. */
+/**
+ * zod's `isPlainObject`: no constructor, or one whose prototype is an `Object.prototype` of some realm.
+ * @param {any} value
+ */
 function isPlain(value) {
   if (!isObject(value)) return false;
   const Class = value.constructor;
@@ -113,10 +120,15 @@ function isPlain(value) {
   return isObject(prototype) && hasOwn(prototype, 'isPrototypeOf');
 }
 
-/** The own enumerable properties that have strings as names, except `__proto__`; each symbol is an issue. */
+/**
+ * The own enumerable properties that have strings as names, except `__proto__`; each symbol is an issue.
+ * @param {any} value
+ * @param {Payload} found
+ */
 function copyOf(value, found) {
   // Most attributes: nobody watches the steps, and there is nothing that a spread would treat differently.
   if (!isProxy(value) && !hasOwn(value, '__proto__') && getOwnPropertySymbols(value).length === 0) return { ...value };
+  /** @type {Record<string, unknown>} */
   const copy = {};
   const keys = ownKeys(value);
   for (let i = 0; i < keys.length; i++) {
@@ -125,71 +137,78 @@ function copyOf(value, found) {
     if (typeof key === 'string') {
       copy[key] = value[key];
     } else {
-      found.symbols ??= [];
-      found.symbols.push(key);
-      odd(found).symbols += 1;
+      const oddities = odd(found);
+      oddities.symbolKeys.push(key);
+      oddities.symbols += 1;
     }
   }
   return copy;
 }
 
-/** The text of attributes in a request. Inside an object, because a `toJSON` is told the key under which it stands. */
+/**
+ * The text of attributes in a request. Inside an object, because a `toJSON` is told the key under which it stands.
+ * @param {unknown} attributes
+ */
 function write(attributes) {
   return stringify({ attributes });
 }
 
 /**
- * Begins a native call that takes what was found in a payload; returns a refusal where the core does not take it.
- * @param {'authenticate' | 'create'} method
+ * The refusal of a payload that the core did not take.
+ * @param {string} failure as JSON
+ * @param {Payload} found
  */
-function begin(core, method, number, signal, found) {
-  const { traits, email, consent, channelId, name, attributes, oddities } = found;
-  const isAbortable = signal !== undefined;
-  const refused = core[method](
-    number,
-    isAbortable,
-    write,
-    traits,
-    email,
-    consent,
-    channelId,
-    name,
-    attributes,
-    oddities,
-  );
-  if (typeof refused !== 'string') return undefined;
-  const structure = JSON.parse(refused);
-  complete(structure.error.issues, found);
-  return new Refusal(structure);
+function refused(failure, found) {
+  const parsed = JSON.parse(failure);
+  complete(parsed.error.issues, found);
+  return new Refusal(parsed);
 }
 
-/** zod's result: known keys only, in schema order, an optional one only where the payload has it. */
-function output({ traits, email, consent, channelId, name, attributes }) {
-  if (traits & NAME) {
-    return traits & ATTRIBUTES ? { email, consent, channelId, name, attributes } : { email, consent, channelId, name };
+/**
+ * zod's result: known keys only, in schema order, an optional one only where the payload has it.
+ * @param {Payload} found
+ */
+function output([email, consent, channelId, name, attributes, traits]) {
+  if (traits & HasName) {
+    return traits & HasAttributes
+      ? { email, consent, channelId, name, attributes }
+      : { email, consent, channelId, name };
   }
-  return traits & ATTRIBUTES ? { email, consent, channelId, attributes } : { email, consent, channelId };
+  return traits & HasAttributes ? { email, consent, channelId, attributes } : { email, consent, channelId };
 }
 
-/** Adds to the core's issues what JSON cannot hold: symbols, and names of objects, which may throw. */
+/**
+ * Adds to the core's issues what JSON cannot hold: symbols, and names of objects, which may throw.
+ * @param {any[]} issues
+ * @param {Payload} found
+ */
 function complete(issues, found) {
   let symbols = 0;
-  for (const issue of issues) {
-    if (issue.code === 'invalid_key') issue.path[1] = found.symbols[symbols++];
-    else if (issue.code === 'invalid_type' && issue.message.endsWith('received ')) {
-      issue.message += receivedName(found[issue.path[0] ?? 'email']);
+  for (let i = 0; i < issues.length; i++) {
+    if (issues[i].code === 'invalid_key') issues[i].path[1] = found[Oddities]?.symbolKeys[symbols++];
+    // The core does not know what zod calls it.
+    if (issues[i].received === null) {
+      const { received: _, ...issue } = issues[i];
+      issue.message += receivedName(found[PART_OF[issue.path[0] ?? 'email']]);
+      issues[i] = issue;
     }
   }
   return issues;
 }
 
-/** zod's `parsedType` of an object, made a string as its message does. */
+/** @type {Record<string, 0 | 1 | 2 | 3 | 4>} */
+const PART_OF = { email: Email, consent: Consent, channelId: ChannelId, name: Name, attributes: Attributes };
+
+/**
+ * zod's `parsedType` of an object, made a string as its message does.
+ * @param {any} object
+ */
 function receivedName(object) {
   if (isArray(object)) return 'array';
   if (getPrototypeOf(object) === objectPrototype || !('constructor' in object) || !object.constructor) return 'object';
   const name = object.constructor.name;
   // zod looks the name up in an object literal, so that a class named `toString` is known by a function.
-  return `${{ nan: 'NaN' }[name] ?? name}`;
+  return `${/** @type {Record<string, unknown>} */ ({ nan: 'NaN' })[name] ?? name}`;
 }
 
-module.exports = { begin, complete, inspect, output };
+module.exports = { complete, inspect, output, refused, write };

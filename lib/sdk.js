@@ -16,16 +16,22 @@ const MARK = 'set-for-each-request';
 const MARKED_HEADER = `Bearer ${MARK}`;
 
 /**
+ * @typedef {object} SdkOptions
+ * @property {string} apiUrl origin of the API, with a path prefix if there is one; tokens go nowhere else
+ * @property {string} loginUrl the same for login, in case the user logs in with other credentials
+ * @property {string} [domain] Genesys Cloud domain, when the environment is one
+ * @property {() => Promise<string>} getAccessToken
+ * @property {(token: string) => unknown} [rejectAccessToken] told of a token that a 401 refused, before the next one is
+ * asked for
+ * @property {new (message: string, details?: object) => Error} SdkNotInstalledError
+ */
+
+/** @typedef {{ url: string, headers: Record<string, string>, data?: any }} HttpRequest of the SDK */
+/** @typedef {{ request(request: HttpRequest): Promise<unknown> }} HttpClient of the SDK */
+
+/**
  * Makes an ApiClient for one authenticator. The caller keeps it: each call makes another.
- *
- * @param {object} options
- * @param {string} options.apiUrl origin of the API, with a path prefix if there is one; tokens go nowhere else
- * @param {string} options.loginUrl the same for login, in case the user logs in with other credentials
- * @param {string} [options.domain] Genesys Cloud domain, when the environment is one
- * @param {() => Promise<string>} options.getAccessToken
- * @param {(token: string) => unknown} [options.rejectAccessToken] told of a token that a 401 refused, before the next
- * one is asked for
- * @param {new (message: string, details?: object) => Error} options.SdkNotInstalledError
+ * @param {SdkOptions} options
  */
 function createSdkClient(options) {
   const sdk = loadSdk(options.SdkNotInstalledError);
@@ -51,6 +57,7 @@ function createSdkClient(options) {
   return client;
 }
 
+/** @param {SdkOptions['SdkNotInstalledError']} SdkNotInstalledError */
 function loadSdk(SdkNotInstalledError) {
   const install = `npm install ${PACKAGE}`;
   try {
@@ -70,6 +77,7 @@ function loadSdk(SdkNotInstalledError) {
 /**
  * A client of its own: neither the SDK's singleton (that is made while the SDK loads, and every later one leaves it
  * alone) nor a watcher of the configuration file.
+ * @param {{ ApiClientClass: new () => any }} sdk
  */
 function newClient({ ApiClientClass }) {
   const client = new ApiClientClass();
@@ -81,7 +89,7 @@ function newClient({ ApiClientClass }) {
     const fs = require('node:fs');
     const probe = () => {};
     const listeners = fs.watchFile(path, { persistent: false }, probe)?.listeners?.('change') ?? [];
-    const ours = listeners.at(-2);
+    const ours = /** @type {import('node:fs').StatsListener | undefined} */ (listeners.at(-2));
     if (ours) fs.unwatchFile(path, ours);
     fs.unwatchFile(path, probe);
     config.watchedConfigPath = null;
@@ -90,8 +98,15 @@ function newClient({ ApiClientClass }) {
   return client;
 }
 
-/** Sends a request with a token in the place of the mark, and once more when the token has been ended early. */
+/**
+ * Sends a request with a token in the place of the mark, and once more when the token has been ended early.
+ * @param {SdkOptions} options
+ */
 function bearerSender({ apiUrl, getAccessToken, rejectAccessToken }) {
+  /**
+   * @param {HttpClient} httpClient
+   * @param {HttpRequest} request
+   */
   return async function send(httpClient, request) {
     if (request.headers?.Authorization !== MARKED_HEADER) return httpClient.request(request);
     const ownHeader = Object.keys(request.headers).some(
@@ -103,8 +118,8 @@ function bearerSender({ apiUrl, getAccessToken, rejectAccessToken }) {
     const token = await getAccessToken();
     try {
       return await httpClient.request(authorized(request, token));
-    } catch (error) {
-      conceal(error);
+    } catch (thrown) {
+      const error = conceal(thrown);
       if (error?.response?.status !== 401 || typeof request.data?.pipe === 'function') throw error;
       await rejectAccessToken?.(token);
       const next = await getAccessToken();
@@ -116,18 +131,26 @@ function bearerSender({ apiUrl, getAccessToken, rejectAccessToken }) {
   };
 }
 
-/** A copy of the request with this token, or without any. */
+/**
+ * A copy of the request with this token, or without any.
+ * @param {HttpRequest} request
+ * @param {string} [token]
+ */
 function authorized(request, token) {
   const { Authorization: _, ...headers } = request.headers;
   if (token !== undefined) headers.Authorization = `Bearer ${token}`;
   return Object.assign(Object.create(Object.getPrototypeOf(request)), request, { headers });
 }
 
-/** The same HTTP client in every respect but `request`. */
+/**
+ * The same HTTP client in every respect but `request`.
+ * @param {HttpClient} httpClient
+ * @param {(httpClient: HttpClient, request: HttpRequest) => Promise<unknown>} send
+ */
 function withSend(httpClient, send) {
   return new Proxy(httpClient, {
     get(target, key) {
-      if (key === 'request') return (request) => send(target, request);
+      if (key === 'request') return (/** @type {HttpRequest} */ request) => send(target, request);
       const value = Reflect.get(target, key, target);
       return typeof value === 'function' && key !== 'constructor' ? value.bind(target) : value;
     },
@@ -135,7 +158,10 @@ function withSend(httpClient, send) {
   });
 }
 
-/** An error of axios drags the request along, token included: not for logs. */
+/**
+ * An error of axios drags the request along, token included: not for logs.
+ * @param {any} error
+ */
 function conceal(error) {
   if (error === null || typeof error !== 'object') return error;
   for (const holder of [error, error.response]) {
@@ -145,6 +171,7 @@ function conceal(error) {
   return error;
 }
 
+/** @param {string} url */
 function withoutTrailingSlash(url) {
   return url.replace(/\/+$/, '');
 }

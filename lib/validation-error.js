@@ -3,21 +3,33 @@
 // Stands in for zod 4's `ZodError` without loading zod: what is enumerable there is so here, what is lazy there is lazy
 // here, and zod's own `instanceof` and functions take it for one of theirs.
 
-/** Shared by all copies of this package; see `errors.js`. */
-const BRAND = Symbol.for('genesys-guest-auth.error');
-
 /** What zod's `instanceof` looks for, in `_zod.traits`. */
 const TRAITS = new Set(['ZodError', '$ZodError']);
 
 /**
- * @param {typeof Error} GuestAuthError
+ * One of zod's issues, as far as it is looked at here.
+ * @typedef {object} Issue
+ * @property {string} code
+ * @property {string} message
+ * @property {PropertyKey[]} path
+ * @property {Issue[][]} [errors]
+ * @property {Issue[]} [issues]
+ */
+
+/**
+ * What the functions of a `ZodError` need.
+ * @typedef {{ issues: Issue[], message: string, _zod: { def: Issue[], message: string | undefined } }} ErrorLike
+ */
+
+/** @typedef {(issue: Issue) => any} Mapper */
+
+/**
+ * @param {new (message?: string) => Error} GuestAuthError
  * @returns the class `GuestValidationError`, whose constructor takes zod's issues
  */
 function defineValidationError(GuestAuthError) {
   class GuestValidationError extends GuestAuthError {
-    static [BRAND] = [...(GuestAuthError[BRAND] ?? []), 'GuestValidationError'];
-    static code = 'VALIDATION_FAILED';
-
+    /** @param {any[]} issues */
     constructor(issues) {
       super();
       this.name = 'ZodError';
@@ -29,18 +41,21 @@ function defineValidationError(GuestAuthError) {
     }
 
     get isEmpty() {
-      return this.issues.length === 0;
+      return /** @type {ErrorLike} */ (/** @type {unknown} */ (this)).issues.length === 0;
     }
   }
 
   for (const [name, make] of Object.entries(METHODS)) {
     // Bound and kept at the first access, so that a destructured method works and one that nobody uses costs nothing.
-    const keep = (error, value) =>
-      Object.defineProperty(error, name, { value, configurable: true, writable: true })[name];
+    /** @type {(error: object, value: unknown) => unknown} */
+    const keep = (error, value) => {
+      Object.defineProperty(error, name, { value, configurable: true, writable: true });
+      return value;
+    };
     Object.defineProperty(GuestValidationError.prototype, name, {
       configurable: true,
       get() {
-        return keep(this, make(this));
+        return keep(this, make(/** @type {any} */ (this)));
       },
       set(value) {
         keep(this, value);
@@ -50,15 +65,19 @@ function defineValidationError(GuestAuthError) {
   return GuestValidationError;
 }
 
+/** @type {Record<string, (error: ErrorLike) => Function>} */
 const METHODS = {
-  format: (error) => (mapper) => format(error.issues, mapper),
-  flatten: (error) => (mapper) => flatten(error.issues, mapper),
-  addIssue: (error) => (issue) => add(error, [issue]),
-  addIssues: (error) => (issues) => add(error, issues),
-  toString: (error) => () => error.message,
+  format: (error) => (/** @type {Mapper} */ mapper) => format(error.issues, mapper),
+  flatten: (error) => (/** @type {Mapper} */ mapper) => flatten(error.issues, mapper),
+  addIssue: (error) => (/** @type {Issue} */ issue) => add(error, [issue]),
+  addIssues: (error) => (/** @type {Issue[]} */ issues) => add(error, issues),
+  toString: (/** @type {ErrorLike} */ error) => () => error.message,
 };
 
-/** The text is made when it is first read: most callers look at the issues. */
+/**
+ * The text is made when it is first read: most callers look at the issues.
+ * @type {PropertyDescriptor & ThisType<ErrorLike>}
+ */
 const MESSAGE = {
   configurable: true,
   enumerable: true,
@@ -71,20 +90,31 @@ const MESSAGE = {
   },
 };
 
+/** @param {Issue[]} issues */
 function textOf(issues) {
   return JSON.stringify(issues, (_key, value) => (typeof value === 'bigint' ? `${value}` : value), 2);
 }
 
+/**
+ * @param {ErrorLike} error
+ * @param {Issue[]} issues
+ */
 function add(error, issues) {
   error.issues.push(...issues);
   error.message = textOf(error.issues);
 }
 
+/** @type {Mapper} */
 const messageOf = (issue) => issue.message;
 
-/** zod's flattened form: what is wrong with the payload itself, and by field. */
+/**
+ * zod's flattened form: what is wrong with the payload itself, and by field.
+ * @param {Issue[]} issues
+ */
 function flatten(issues, mapper = messageOf) {
+  /** @type {unknown[]} */
   const formErrors = [];
+  /** @type {Record<PropertyKey, unknown[]>} */
   const fieldErrors = {};
   for (const issue of issues) {
     const errors = issue.path.length === 0 ? formErrors : ownOrNew(fieldErrors, issue.path[0], () => []);
@@ -93,8 +123,12 @@ function flatten(issues, mapper = messageOf) {
   return { formErrors, fieldErrors };
 }
 
-/** zod's formatted form: a tree along the paths, each node with its `_errors`. */
+/**
+ * zod's formatted form: a tree along the paths, each node with its `_errors`.
+ * @param {Issue[]} issues
+ */
 function format(issues, mapper = messageOf) {
+  /** @type {Record<PropertyKey, any>} */
   const root = { _errors: [] };
   visit(issues, [], (issue, path) => {
     let node = root;
@@ -107,21 +141,32 @@ function format(issues, mapper = messageOf) {
   return root;
 }
 
-/** Calls `found` for every issue that has none inside. */
+/**
+ * Calls `found` for every issue that has none inside.
+ * @param {Issue[]} issues
+ * @param {PropertyKey[]} parent
+ * @param {(issue: Issue, path: PropertyKey[]) => void} found
+ */
 function visit(issues, parent, found) {
   for (const issue of issues) {
     const path = [...parent, ...issue.path];
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    if (issue.code === 'invalid_union' && issue.errors?.length) {
       for (const branch of issue.errors) visit(branch, path, found);
     } else if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
-      visit(issue.issues, path, found);
+      visit(issue.issues ?? [], path, found);
     } else {
       found(issue, path);
     }
   }
 }
 
-/** `object[key]`, made where it is missing; never what is inherited, and never the prototype itself. */
+/**
+ * `object[key]`, made where it is missing; never what is inherited, and never the prototype itself.
+ * @template T
+ * @param {Record<PropertyKey, T>} object
+ * @param {PropertyKey} key
+ * @param {() => T} make
+ */
 function ownOrNew(object, key, make) {
   if (!Object.hasOwn(object, key)) {
     Object.defineProperty(object, key, { value: make(), configurable: true, enumerable: true, writable: true });

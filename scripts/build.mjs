@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { triple } = createRequire(import.meta.url)('../lib/triple.js');
+const { platformName } = createRequire(import.meta.url)('../lib/platform.js');
 const isDev = process.argv.includes('--dev');
 
 const windows = process.platform === 'win32';
@@ -58,7 +58,7 @@ if (isDev) {
 }
 const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
 mkdirSync(join(root, 'native'), { recursive: true });
-install(join(target, isDev ? 'debug' : 'addon', library), `genesys-guest-auth.${triple()}.node`);
+install(join(target, isDev ? 'debug' : 'addon', library), `genesys-guest-auth.${platformName()}.node`);
 install(
   join(target, isDev ? 'debug' : 'release', program),
   `sandbox-${process.platform}-${process.arch}${windows ? '.exe' : ''}`,

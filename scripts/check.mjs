@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { checkBinding } from './binding.mjs';
 import { bin, installDependencies, root, step } from './run.mjs';
 
 const fix = process.argv.includes('--fix');
@@ -27,6 +28,12 @@ for (const manifest of ['bench/floor/Cargo.toml', 'bench/experiments/scale/Cargo
   step(manifest, 'cargo', ['fmt', '--manifest-path', manifest, ...(fix ? [] : ['--check'])]);
   step(`${manifest}, lock file`, 'cargo', ['tree', '--locked', '--quiet', '--depth', '0', '--manifest-path', manifest]);
 }
+console.log('\n── lib/binding.d.ts');
+if (!checkBinding({ fix })) {
+  console.error('lib/binding.d.ts is not what src/addon exports; `npm run check -- --fix` writes it anew');
+  process.exit(1);
+}
+step('tsc', bin('tsc'), ['--project', 'tsconfig.json']);
 step('biome', bin('biome'), ['check', ...(fix ? ['--write'] : []), '.']);
 step('imports', process.execPath, ['scripts/imports.mjs']);
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::signature::hmac_hex;
+use crate::template::{Fact, Member};
 
 /// How an e-mail address appears in audit records.
 #[derive(Debug, Clone)]
@@ -90,6 +91,8 @@ pub struct Facts {
     pub enrichment: Enrichment,
 }
 
+const SUCCESS: &str = "guest.authentication";
+
 /// Writes audit records as JSON text.
 #[derive(Debug, Clone)]
 pub struct Auditor(pub EmailMode);
@@ -99,24 +102,24 @@ pub struct Auditor(pub EmailMode);
 struct Record<'a> {
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    guest_id: Option<&'a str>,
-    email: Option<String>,
+    guest_id: Option<Member<&'a str>>,
+    email: Option<Member<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<bool>,
-    channel_id: Option<&'a str>,
+    channel_id: Option<Member<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    latency_ms: Option<u64>,
+    latency_ms: Option<Member<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token_expiry: Option<u64>,
+    token_expiry: Option<Member<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    enrichment: Option<Enrichment>,
+    enrichment: Option<Member<Enrichment>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    timestamp: Timestamp,
+    request_id: Option<Member<&'a str>>,
+    timestamp: Member<Timestamp>,
     compliance_flags: ComplianceFlags,
 }
 
@@ -133,13 +136,29 @@ impl Auditor {
     #[must_use]
     pub fn success(&self, subject: Subject<'_>, guest_id: &str, facts: &Facts, request_id: Option<&str>) -> String {
         self.write(&Record {
-            guest_id: Some(guest_id),
-            latency_ms: Some(facts.latency_ms),
-            token_expiry: Some(facts.expires_in),
-            enrichment: Some(facts.enrichment),
-            request_id,
-            timestamp: facts.timestamp,
-            ..self.record("guest.authentication", subject)
+            guest_id: Some(guest_id.into()),
+            latency_ms: Some(facts.latency_ms.into()),
+            token_expiry: Some(facts.expires_in.into()),
+            enrichment: Some(facts.enrichment.into()),
+            request_id: request_id.map(Member::from),
+            timestamp: facts.timestamp.into(),
+            ..self.record(SUCCESS, subject)
+        })
+    }
+
+    /// The same, of an authenticated guest, for JavaScript to fill in.
+    pub(crate) fn success_template(&self) -> String {
+        let email = if self.0.minimises() { Fact::ShownEmail } else { Fact::Email };
+        self.write(&Record {
+            guest_id: Some(Member::place(Fact::GuestId)),
+            email: Some(Member::place(email)),
+            channel_id: Some(Member::place(Fact::ChannelId)),
+            latency_ms: Some(Member::place(Fact::LatencyMs)),
+            token_expiry: Some(Member::place(Fact::ExpiresIn)),
+            enrichment: Some(Member::place(Fact::Enrichment)),
+            request_id: Some(Member::place(Fact::RequestId)),
+            timestamp: Member::place(Fact::Timestamp),
+            ..self.record(SUCCESS, Subject { email: None, consent: true, channel_id: None })
         })
     }
 
@@ -153,10 +172,10 @@ impl Auditor {
     #[must_use]
     pub fn failure(&self, subject: Subject<'_>, error: &Error, latency_ms: u64) -> String {
         self.write(&Record {
-            latency_ms: Some(latency_ms),
+            latency_ms: Some(latency_ms.into()),
             code: Some(error.code()),
             status: error.details().status,
-            request_id: error.details().request_id.as_deref(),
+            request_id: error.details().request_id.as_deref().map(Member::from),
             ..self.record("guest.authentication.failed", subject)
         })
     }
@@ -178,16 +197,16 @@ impl Auditor {
         Record {
             event,
             guest_id: None,
-            email: subject.email.map(|email| self.0.apply(email)),
+            email: subject.email.map(|email| self.0.apply(email).into()),
             consent: Some(subject.consent),
-            channel_id: subject.channel_id,
+            channel_id: subject.channel_id.map(Member::from),
             latency_ms: None,
             token_expiry: None,
             code: None,
             status: None,
             enrichment: None,
             request_id: None,
-            timestamp: Timestamp::now(),
+            timestamp: Timestamp::now().into(),
             compliance_flags: ComplianceFlags {
                 gdpr_consent_recorded: subject.consent,
                 data_minimization_applied: self.0.minimises(),

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{News, Outbox, Tell};
+use crate::analytics::{Event, News, Outbox, Tell};
 use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Traffic};
@@ -189,6 +189,13 @@ impl Authenticator {
         self.0.enricher.auditor.success(whom.subject(), whom.guest_id, &outcome.facts, whom.request_id)
     }
 
+    /// What [`analytics`](Self::analytics) and [`audit`](Self::audit) write, as templates: `{ "analytics": …, "audit": … }`.
+    #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "only JavaScript fills in templates"))]
+    pub(crate) fn templates(&self) -> String {
+        let (event, record) = (Event::template().to_json(), self.0.enricher.auditor.success_template());
+        format!("{{\"analytics\":{event},\"audit\":{record}}}")
+    }
+
     /// The address as audit records show it, where that is not the whole of it.
     #[must_use]
     pub fn shown(&self, email: &str) -> Option<String> {
@@ -254,7 +261,8 @@ impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
         let trip = Trip::new(self.traffic.total_timeout);
         self.api.sender.limiter.refresh();
-        let mut session = self.sessions.reserve(&session_key(&request.email, &request.channel_id)).await?;
+        let session_key = session_key(&request.email.as_str().into(), &request.channel_id);
+        let mut session = self.sessions.reserve(session_key.lossless()).await?;
         let admitted = async {
             let place = self.enricher.admit(&trip).await?;
             Ok((place, self.admitted(request, &session, &trip).await?))

@@ -152,12 +152,12 @@ impl<'a> Authenticated<'a> {
     /// The analytics event as JSON.
     pub(crate) fn event(&self, facts: &Facts) -> String {
         Event {
-            guest_id: self.guest_id,
-            email: self.email,
-            channel_id: self.channel_id,
-            crm_tier: &facts.crm_tier,
-            auth_latency_ms: facts.latency_ms,
-            timestamp: facts.timestamp,
+            guest_id: self.guest_id.into(),
+            email: self.email.into(),
+            channel_id: self.channel_id.into(),
+            crm_tier: (&*facts.crm_tier).into(),
+            auth_latency_ms: facts.latency_ms.into(),
+            timestamp: facts.timestamp.into(),
         }
         .to_json()
     }

@@ -6,7 +6,7 @@
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
 //! | what a caller may set | [`config`] |
 //! | what processes share | [`shared`] |
-//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`] |
+//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
 //!
@@ -40,6 +40,7 @@ pub mod sessions;
 pub mod shared;
 pub mod signature;
 mod sync;
+mod template;
 pub mod text;
 pub mod validation;
 

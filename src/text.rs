@@ -13,8 +13,16 @@ use serde_json::value::RawValue;
 #[derive(Clone, Default)]
 pub struct Text {
     lossy: String,
-    /// The JSON text; only where `lossy` loses something.
-    exact: Option<Box<RawValue>>,
+    /// Only where `lossy` loses something.
+    exact: Option<Box<Exact>>,
+}
+
+/// A string with lone surrogates.
+#[derive(Clone, PartialEq, Eq)]
+struct Exact {
+    units: Vec<u16>,
+    /// The JSON text.
+    json: String,
 }
 
 impl Text {
@@ -23,7 +31,10 @@ impl Text {
     pub fn from_utf16(units: &[u16]) -> Self {
         match String::from_utf16(units) {
             Ok(plain) => Self::from(plain),
-            Err(_) => Self { lossy: String::from_utf16_lossy(units), exact: RawValue::from_string(quote(units)).ok() },
+            Err(_) => {
+                let exact = Exact { units: units.to_vec(), json: quote(units) };
+                Self { lossy: String::from_utf16_lossy(units), exact: Some(Box::new(exact)) }
+            }
         }
     }
 
@@ -39,18 +50,51 @@ impl Text {
         self.lossy.chars().count()
     }
 
+    /// Its UTF-16 code units, where it has lone surrogates.
+    pub(crate) fn units(&self) -> Option<&[u16]> {
+        self.exact.as_ref().map(|exact| exact.units.as_slice())
+    }
+
     /// A text that differs for every two JavaScript strings: the JSON text where plain UTF-8 would lose something.
     pub(crate) fn lossless(&self) -> &str {
-        self.exact.as_ref().map_or(&self.lossy, |exact| exact.get())
+        self.exact.as_ref().map_or(&self.lossy, |exact| &exact.json)
+    }
+
+    /// As `String.prototype.toLowerCase` has it.
+    pub(crate) fn to_lowercase(&self) -> Self {
+        let Some(units) = self.units() else { return Self::from(self.lossy.to_lowercase()) };
+        // A lone surrogate has no case, and ends the word in which a capital sigma would be a final one.
+        let mut lower = Vec::with_capacity(units.len());
+        let mut plain = String::new();
+        for unit in char::decode_utf16(units.iter().copied()) {
+            match unit {
+                Ok(unit) => plain.push(unit),
+                Err(lone) => {
+                    lower.extend(std::mem::take(&mut plain).to_lowercase().encode_utf16());
+                    lower.push(lone.unpaired_surrogate());
+                }
+            }
+        }
+        lower.extend(plain.to_lowercase().encode_utf16());
+        Self::from_utf16(&lower)
+    }
+
+    /// All of them in one.
+    pub(crate) fn concat(parts: &[&Self]) -> Self {
+        if parts.iter().all(|part| part.exact.is_none()) {
+            return Self::from(parts.iter().map(|part| part.as_str()).collect::<String>());
+        }
+        // Two halves may meet here and become whole.
+        let units = parts.iter().flat_map(|part| match part.units() {
+            Some(units) => units.to_vec(),
+            None => part.lossy.encode_utf16().collect(),
+        });
+        Self::from_utf16(&units.collect::<Vec<_>>())
     }
 
     /// `prefix` and this text in one.
     pub(crate) fn after(&self, prefix: &str) -> Self {
-        let exact = self.exact.as_ref().and_then(|exact| {
-            let quoted = serde_json::to_string(prefix).ok()?;
-            RawValue::from_string(format!("{}{}", quoted.strip_suffix('"')?, exact.get().strip_prefix('"')?)).ok()
-        });
-        Self { lossy: format!("{prefix}{}", self.lossy), exact }
+        Self::concat(&[&Self::from(prefix), self])
     }
 }
 
@@ -103,8 +147,7 @@ impl From<&str> for Text {
 /// Equal as JavaScript strings: two different lone surrogates differ, although both look like U+FFFD.
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.lossy == other.lossy
-            && self.exact.as_deref().map(RawValue::get) == other.exact.as_deref().map(RawValue::get)
+        self.lossy == other.lossy && self.exact == other.exact
     }
 }
 
@@ -121,7 +164,10 @@ impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.exact {
             None => serializer.serialize_str(&self.lossy),
-            Some(exact) => exact.serialize(serializer),
+            Some(exact) => {
+                let json: &RawValue = serde_json::from_str(&exact.json).map_err(serde::ser::Error::custom)?;
+                json.serialize(serializer)
+            }
         }
     }
 }
@@ -155,6 +201,20 @@ mod tests {
     fn a_prefix_keeps_them() {
         assert_eq!(json(&Text::from_utf16(&[0xdc00]).after("\"é ")), "\"\\\"é \\udc00\"");
         assert_eq!(json(&Text::from("b").after("a")), "\"ab\"");
+    }
+
+    #[test]
+    fn lower_case_leaves_lone_surrogates_alone() {
+        let text = Text::from_utf16(&[0x41, 0xd800, 0x3a3, 0xdc00, 0x41, 0x3a3]);
+        assert_eq!(text.to_lowercase(), Text::from_utf16(&[0x61, 0xd800, 0x3c3, 0xdc00, 0x61, 0x3c2]));
+        assert_eq!(Text::from("ΑΣ İ").to_lowercase(), Text::from("ας i\u{307}"));
+    }
+
+    #[test]
+    fn two_halves_that_meet_are_one_character() {
+        let (high, low) = (Text::from_utf16(&[0xd83d]), Text::from_utf16(&[0xde00]));
+        assert_eq!(Text::concat(&[&high, &low]), Text::from("😀"));
+        assert_eq!(Text::concat(&[&low, &high]), Text::from_utf16(&[0xde00, 0xd83d]));
     }
 
     #[test]

@@ -5,64 +5,44 @@
 //! calls and does that itself.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use napi::bindgen_prelude::{Function, ToNapiValue};
+use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Status, sys};
+use napi::{Env, Status};
 use napi_derive::napi;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::{runtime::runtime, text};
+use super::message::{Batch, Message};
+use super::runtime::runtime;
 use crate::error::{Code, Error};
-use crate::json::quote;
 use crate::secret::Secret;
 use crate::sync::lock;
 
 type Dispatch = ThreadsafeFunction<(), (), Batch, Status, false, true, 0>;
 
-/// What JavaScript is told. `lib/bridge.js` knows the numbers.
-enum Message {
-    /// 0: a call succeeded; the result is JSON.
-    Resolve { call: u32, json: String },
-    /// 1: a call failed; a JSON object with the error's structure.
-    Reject { call: u32, json: String },
-    /// 2: something to warn of: a code, a space, a sentence.
-    Warning { text: String },
-    /// 3: an outbox has nothing left to deliver.
-    Idle,
-    /// 4: a token manager wants an access token; its number.
-    TokenWanted { request: u32, source: u32 },
-    /// 5: a function of a session store is called; its number, and a JSON array.
-    StoreCalled { request: u32, arguments: String },
-}
-
 /// The result of a call that has none.
 pub(super) const NOTHING: &str = "null";
-
-/// All that has gathered. In JavaScript, the text of one flat JSON array, `[kind, number, value, …]`: one string costs less than
-/// an element for each value, and one `JSON.parse` less than many.
-pub struct Batch(Vec<Message>);
 
 /// The connection of one JavaScript environment to the core.
 #[napi]
 pub struct Bridge {
-    shared: Arc<Shared>,
+    handle: Arc<BridgeHandle>,
 }
 
 /// What tasks need of a [`Bridge`].
-pub(super) struct Shared {
+pub(super) struct BridgeHandle {
     dispatch: Dispatch,
     queue: Arc<Queue>,
     abortable: Mutex<HashMap<u32, AbortHandle>>,
-    wanted: Mutex<HashMap<u32, oneshot::Sender<Option<Secret>>>>,
-    called: Mutex<HashMap<u32, oneshot::Sender<Option<bool>>>>,
+    token_requests: Mutex<HashMap<u32, oneshot::Sender<Option<Secret>>>>,
+    store_requests: Mutex<HashMap<u32, oneshot::Sender<Option<bool>>>>,
     next_request: AtomicU32,
 }
 
@@ -78,7 +58,7 @@ struct Queue {
 impl Bridge {
     /// `dispatch` gets every batch.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, dispatch: Function<'_, Batch, ()>) -> napi::Result<Self> {
+    pub fn new(env: Env, #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>) -> napi::Result<Self> {
         let queue = Arc::new(Queue::default());
         let (taken, closing) = (Arc::clone(&queue), Arc::clone(&queue));
         let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
@@ -90,21 +70,21 @@ impl Bridge {
             closing.closed.store(true, Ordering::SeqCst);
             lock(&closing.messages).clear();
         })?;
-        let shared = Shared {
+        let handle = BridgeHandle {
             dispatch,
             queue,
             abortable: Mutex::default(),
-            wanted: Mutex::default(),
-            called: Mutex::default(),
+            token_requests: Mutex::default(),
+            store_requests: Mutex::default(),
             next_request: AtomicU32::new(0),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { handle: Arc::new(handle) })
     }
 
     /// Ends a call: its future is dropped, and it settles with the code `ABORTED`.
     #[napi(catch_unwind)]
     pub fn abort(&self, call: u32) {
-        if let Some(handle) = lock(&self.shared.abortable).remove(&call) {
+        if let Some(handle) = lock(&self.handle.abortable).remove(&call) {
             handle.abort();
         }
     }
@@ -112,7 +92,7 @@ impl Bridge {
     /// The answer to a wanted token; without a token, the request for it fails.
     #[napi(catch_unwind)]
     pub fn provide_token(&self, request: u32, token: Option<String>) {
-        if let Some(waiting) = lock(&self.shared.wanted).remove(&request) {
+        if let Some(waiting) = lock(&self.handle.token_requests).remove(&request) {
             // Nobody waits any more when the call was aborted meanwhile.
             let _ = waiting.send(token.map(Secret::new));
         }
@@ -121,17 +101,17 @@ impl Bridge {
     /// What a function of a session store has said; without an answer, its call failed.
     #[napi(catch_unwind)]
     pub fn answer_store(&self, request: u32, answer: Option<bool>) {
-        if let Some(waiting) = lock(&self.shared.called).remove(&request) {
+        if let Some(waiting) = lock(&self.handle.store_requests).remove(&request) {
             let _ = waiting.send(answer);
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(super) fn handle(&self) -> &Arc<BridgeHandle> {
+        &self.handle
     }
 }
 
-impl Shared {
+impl BridgeHandle {
     /// Runs a call. It settles exactly once: with its outcome, or, when it is aborted or panics, with `broken_off`. `work`
     /// makes its future where it stays: kilobytes that would else be moved several times.
     pub(super) fn run<F>(
@@ -140,14 +120,17 @@ impl Shared {
         abortable: bool,
         work: impl FnOnce() -> F + Send + 'static,
         broken_off: impl FnOnce(Error) -> String + Send + 'static,
-    ) -> napi::Result<()>
-    where
+    ) where
         F: Future<Output = Result<String, String>> + Send,
     {
-        let settlement = Settlement { shared: Arc::clone(self), call, abortable, broken_off: Some(broken_off) };
+        let mut settlement = Settlement { handle: Arc::clone(self), call, abortable, broken_off: Some(broken_off) };
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return settlement.fail(error),
+        };
         // Held until the handle is registered: a task that ends at once must find it there to remove it.
         let mut registry = abortable.then(|| lock(&self.abortable));
-        let task = runtime()?.spawn(async move {
+        let task = runtime.spawn(async move {
             let settlement = settlement;
             let outcome = work().await;
             settlement.settle(outcome);
@@ -155,12 +138,22 @@ impl Shared {
         if let Some(registry) = &mut registry {
             registry.insert(call, task.abort_handle());
         }
-        Ok(())
+    }
+
+    /// Runs a call that has nothing to tell but its result, or its error.
+    pub(super) fn run_plain(
+        self: &Arc<Self>,
+        call: u32,
+        abortable: bool,
+        work: impl Future<Output = Result<String, Error>> + Send + 'static,
+    ) {
+        let plain = |error: Error| failure(&error, None);
+        self.run(call, abortable, move || async move { work.await.map_err(plain) }, plain);
     }
 
     /// Warns through the process' own channel.
-    pub(super) fn warn(self: &Arc<Self>, text: String) {
-        self.send(Message::Warning { text });
+    pub(super) fn warn(self: &Arc<Self>, code: &'static str, message: String) {
+        self.send(Message::Warning { code, message });
     }
 
     /// Tells that an outbox has run empty.
@@ -168,12 +161,12 @@ impl Shared {
         self.send(Message::Idle);
     }
 
-    /// Asks the token manager `source` for a token.
-    pub(super) fn want_token(self: &Arc<Self>, source: u32) -> BoxFuture<'static, Result<Secret, Error>> {
+    /// Calls the function of `owner` that provides access tokens.
+    pub(super) fn want_token(self: &Arc<Self>, owner: u32) -> BoxFuture<'static, Result<Secret, Error>> {
         let (sender, receiver) = oneshot::channel();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
-        lock(&self.wanted).insert(request, sender);
-        self.send(Message::TokenWanted { request, source });
+        lock(&self.token_requests).insert(request, sender);
+        self.send(Message::TokenWanted { request, owner });
         async move {
             match receiver.await {
                 Ok(Some(token)) => Ok(token),
@@ -187,14 +180,14 @@ impl Shared {
     pub(super) fn call_store(self: &Arc<Self>, arguments: String) -> (u32, oneshot::Receiver<Option<bool>>) {
         let (sender, receiver) = oneshot::channel();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
-        lock(&self.called).insert(request, sender);
+        lock(&self.store_requests).insert(request, sender);
         self.send(Message::StoreCalled { request, arguments });
         (request, receiver)
     }
 
     /// Nobody waits for the answer any more.
     pub(super) fn forget_store_call(&self, request: u32) {
-        lock(&self.called).remove(&request);
+        lock(&self.store_requests).remove(&request);
     }
 
     fn send(self: &Arc<Self>, message: Message) {
@@ -211,10 +204,10 @@ impl Shared {
         };
         // Waking the JavaScript thread costs more than most of what it is woken for: the tasks that can run now, many of
         // which end calls, go first, and their results come along.
-        let shared = Arc::clone(self);
+        let handle = Arc::clone(self);
         runtime.spawn(async move {
             tokio::task::yield_now().await;
-            shared.deliver();
+            handle.deliver();
         });
     }
 
@@ -225,7 +218,7 @@ impl Shared {
 
 /// Makes sure that a call settles, whatever becomes of its task.
 struct Settlement<F: FnOnce(Error) -> String> {
-    shared: Arc<Shared>,
+    handle: Arc<BridgeHandle>,
     call: u32,
     abortable: bool,
     broken_off: Option<F>,
@@ -235,75 +228,40 @@ impl<F: FnOnce(Error) -> String> Settlement<F> {
     fn settle(mut self, outcome: Result<String, String>) {
         self.broken_off = None;
         let call = self.call;
-        self.shared.send(match outcome {
+        self.handle.send(match outcome {
             Ok(json) => Message::Resolve { call, json },
             Err(json) => Message::Reject { call, json },
         });
+    }
+
+    /// Nothing where the call has settled.
+    fn fail(&mut self, error: Error) {
+        if let Some(broken_off) = self.broken_off.take() {
+            self.handle.send(Message::Reject { call: self.call, json: broken_off(error) });
+        }
     }
 }
 
 impl<F: FnOnce(Error) -> String> Drop for Settlement<F> {
     fn drop(&mut self) {
         if self.abortable {
-            lock(&self.shared.abortable).remove(&self.call);
+            lock(&self.handle.abortable).remove(&self.call);
         }
-        if let Some(broken_off) = self.broken_off.take() {
-            let error = if std::thread::panicking() {
-                Error::new(Code::Internal, "The call ended in a defect of genesys-guest-auth; please report it")
-            } else {
-                Error::new(Code::Aborted, "The call was aborted")
-            };
-            self.shared.send(Message::Reject { call: self.call, json: broken_off(error) });
-        }
+        self.fail(if std::thread::panicking() {
+            Error::new(Code::Internal, "The call ended in a defect of genesys-guest-auth; please report it")
+        } else {
+            Error::new(Code::Aborted, "The call was aborted")
+        });
     }
 }
 
-/// `broken_off` for calls that have nothing to tell but the error.
-pub(super) fn plain(error: Error) -> String {
-    failed(&error, None)
+/// A limit as JavaScript gives it.
+pub(super) fn milliseconds(limit: Option<u32>) -> Option<Duration> {
+    limit.map(|limit| Duration::from_millis(limit.into()))
 }
 
-/// `{ error, audit? }`.
-pub(super) fn failed(error: &Error, audit: Option<&str>) -> String {
+/// A `Failure` as JSON: `{ error, audit? }`.
+pub(super) fn failure(error: &Error, audit: Option<&str>) -> String {
     let audit = audit.map(|audit| format!(",\"audit\":{audit}")).unwrap_or_default();
-    format!("{{\"error\":{}{audit}}}", text(error))
-}
-
-impl Batch {
-    fn to_json(&self) -> String {
-        const NUMBERS: usize = 16;
-        let size = |message: &Message| match message {
-            Message::Resolve { json, .. } | Message::Reject { json, .. } => json.len() + NUMBERS,
-            Message::Warning { text } => text.len() + 2 * NUMBERS,
-            Message::StoreCalled { arguments, .. } => arguments.len() + NUMBERS,
-            Message::Idle | Message::TokenWanted { .. } => 2 * NUMBERS,
-        };
-        let mut all = String::with_capacity(self.0.iter().map(size).sum::<usize>() + NUMBERS);
-        for message in &self.0 {
-            all.push(if all.is_empty() { '[' } else { ',' });
-            // Writing to a string cannot fail.
-            let _ = match message {
-                Message::Resolve { call, json } => write!(all, "0,{call},{json}"),
-                Message::Reject { call, json } => write!(all, "1,{call},{json}"),
-                Message::Warning { text } => write!(all, "2,0,{}", quote(text)),
-                Message::Idle => write!(all, "3,0,0"),
-                Message::TokenWanted { request, source } => write!(all, "4,{request},{source}"),
-                Message::StoreCalled { request, arguments } => write!(all, "5,{request},{arguments}"),
-            };
-        }
-        all.push_str(if all.is_empty() { "[]" } else { "]" });
-        all
-    }
-}
-
-impl ToNapiValue for Batch {
-    unsafe fn to_napi_value(env: sys::napi_env, batch: Self) -> napi::Result<sys::napi_value> {
-        let json = batch.to_json();
-        // ASCII, which most answers are, is copied without being decoded.
-        let create = if json.is_ascii() { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
-        let mut value = std::ptr::null_mut();
-        // SAFETY: `env` is the environment whose thread this runs on; pointer and length describe `json`, which is copied.
-        napi::check_status!(unsafe { create(env, json.as_ptr().cast(), json.len().cast_signed(), &raw mut value) })?;
-        Ok(value)
-    }
+    format!("{{\"error\":{}{audit}}}", serde_json::to_string(error).unwrap_or_default())
 }

@@ -1,39 +1,49 @@
 //! The boundary to Node.js: options in, results out, errors, callbacks, abort, life and death. Nothing else knows napi.
 //!
-//! - [`bridge`]: results of all calls of one environment, delivered to JavaScript in batches
-//! - [`runtime`]: the threads that the core runs on
+//! - [`guest_authenticator`], [`oauth_manager`], [`guest_token_manager`], [`guest_context_enricher`],
+//!   [`duplicate_session_guard`]: the native halves of the exported classes, one a file
+//! - [`bridge`]: one environment's connection to the core; [`message`]: what it tells JavaScript, in batches
 //! - [`payload`]: a guest request, read from a JavaScript value as zod reads it
-//! - [`store`]: a session store's functions, called
-//! - [`authenticator`], [`parts`]: the exported classes
+//! - [`session_store`]: a session store's functions, called
+//! - [`runtime`]: the threads that the core runs on
+//! - [`node_api`], [`text`]: values and strings of JavaScript
 
 #![allow(
     clippy::needless_pass_by_value,
     reason = "what JavaScript passes is owned by the glue that calls these methods"
 )]
-#![allow(clippy::too_many_arguments, reason = "an argument costs a fifth of a property of an object")]
 #![allow(unreachable_pub, reason = "the glue wants its items public; JavaScript reaches them")]
 #![cfg_attr(test, allow(dead_code, reason = "in tests the glue that calls these methods is left out"))]
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it is sound")]
+
+use napi::bindgen_prelude::Either;
+
+use crate::error::Error;
+
+mod bridge;
+mod duplicate_session_guard;
+mod guest_authenticator;
+mod guest_context_enricher;
+mod guest_token_manager;
+mod message;
+mod node_api;
+mod oauth_manager;
+mod payload;
+mod runtime;
+mod session_store;
+mod text;
 
 /// Requests are allocated by one thread and freed by another, which costs the system's allocator a sixth of all CPU time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-mod authenticator;
-mod bridge;
-mod parts;
-mod payload;
-mod runtime;
-mod store;
+/// What a synchronous method returns: its result, or a `Failure` as JSON. Nothing is thrown: an error that is made here is of
+/// another realm than the caller's in Jest and in `vm` contexts.
+type OrFailure<T> = napi::Result<Either<T, String>>;
 
-use crate::error::Error;
-
-/// An error for a synchronous method: JavaScript parses the message and throws its own class.
-fn thrown(error: &Error) -> napi::Error {
-    napi::Error::from_reason(text(error))
-}
-
-/// An error's structure as JSON.
-fn text(error: &Error) -> String {
-    serde_json::to_string(error).unwrap_or_default()
+fn or_failure<T>(outcome: Result<T, Error>) -> OrFailure<T> {
+    Ok(match outcome {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(bridge::failure(&error, None)),
+    })
 }

@@ -1,25 +1,59 @@
 //! A guest request, as `lib/payload.js` found it: the values of its fields, read there in zod's order, on their way to
 //! [`validation`](crate::validation), which decides.
 
-use napi::bindgen_prelude::Unknown;
-use napi::{Env, JsValue as _, ValueType};
+use napi::bindgen_prelude::{FromNapiValue, Unknown};
+use napi::{Env, JsValue as _, ValueType, check_status, sys};
 use napi_derive::napi;
 use serde_json::value::RawValue;
 
-use self::js::{Js, Value};
+use super::node_api::{Js, Value};
 use crate::audit::Subject;
 use crate::error::Error;
 use crate::text::Text;
 use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, validate};
 
-mod js;
 
-/// Bits of `traits`, above those that say which [`Key`]s are present.
-const IS_OBJECT: u32 = 1 << 5;
-const HAS_RECORD: u32 = 1 << 6;
+
+/// Where what was found stands in a `Payload`. An element of an array costs a third of a property of an object.
+#[napi]
+pub enum PayloadPart {
+    /// The value of `email`; the payload itself where that is no object.
+    Email,
+    /// The value of `consent`.
+    Consent,
+    /// The value of `channelId`.
+    ChannelId,
+    /// The value of `name`.
+    Name,
+    /// The value of `attributes`; with `PayloadTrait.HasRecord` a copy, as zod would return it.
+    Attributes,
+    /// The sum of the `PayloadTrait`s.
+    Traits,
+    /// `Oddities`, or `undefined`.
+    Oddities,
+}
+
+/// What is known of a payload; each is a bit.
+#[napi]
+pub enum PayloadTrait {
+    /// `'email' in payload`
+    HasEmail = 1,
+    /// `'consent' in payload`
+    HasConsent = 2,
+    /// `'channelId' in payload`
+    HasChannelId = 4,
+    /// `'name' in payload`
+    HasName = 8,
+    /// `'attributes' in payload`
+    HasAttributes = 16,
+    /// It is an object and no array.
+    IsObject = 32,
+    /// What zod calls a plain object is in `attributes`.
+    HasRecord = 64,
+}
 
 /// What nearly no payload has, but zod would look at.
-#[napi(object)]
+#[napi(object, object_to_js = false)]
 pub struct Oddities {
     /// Enumerable symbols among the keys of `attributes`.
     pub symbols: u32,
@@ -33,13 +67,36 @@ pub struct Oddities {
     pub name_array: bool,
 }
 
-/// A payload's fields: five values, what is known of them, and the payload itself in the place of the first where it is no
-/// object.
-pub(super) struct Found<'e> {
-    pub(super) traits: u32,
+/// A payload's fields and what is known of them. In JavaScript an array, whose elements [`PayloadPart`] names.
+pub struct Payload<'e> {
+    traits: u32,
     /// By [`Key`].
-    pub(super) values: [Unknown<'e>; Key::ALL.len()],
-    pub(super) oddities: Option<Oddities>,
+    values: [Value<'e>; Key::ALL.len()],
+    oddities: Option<Oddities>,
+}
+
+impl FromNapiValue for Payload<'_> {
+    unsafe fn from_napi_value(env: sys::napi_env, array: sys::napi_value) -> napi::Result<Self> {
+        let part = |part: u32| {
+            let mut value = std::ptr::null_mut();
+            // SAFETY: `env` and `array` belong to the call that runs now; napi's glue says so. `value` is a local.
+            check_status!(unsafe { sys::napi_get_element(env, array, part, &raw mut value) })?;
+            napi::Result::Ok(value)
+        };
+        let mut values = [Value::NONE; Key::ALL.len()];
+        for key in Key::ALL {
+            // SAFETY: a handle of this call, whose scope `'_` cannot outlive.
+            values[key as usize] = unsafe { Js::adopt(part(key as u32)?) };
+        }
+        // SAFETY: as above.
+        let (traits, oddities) = unsafe {
+            (
+                u32::from_napi_value(env, part(PayloadPart::Traits as u32)?)?,
+                Option::from_napi_value(env, part(PayloadPart::Oddities as u32)?)?,
+            )
+        };
+        Ok(Self { traits, values, oddities })
+    }
 }
 
 /// A payload that did not pass.
@@ -62,13 +119,19 @@ impl Refused {
 }
 
 /// A request that passed; `write` gives the JSON text of its attributes, asked last. An `Err` outside is an exception of user
-/// code, or the `TypeError` of `JSON.stringify`.
-pub(super) fn read<'e>(env: Env, found: &Found<'e>, write: Unknown<'e>) -> napi::Result<Result<GuestRequest, Refused>> {
+/// code.
+pub(super) fn read<'e>(
+    env: Env,
+    payload: &Payload<'e>,
+    write: Unknown<'e>,
+) -> napi::Result<Result<GuestRequest, Refused>> {
     let js = Js::new(env);
-    Ok(match validate_found(&js, found)? {
+    Ok(match judge(&js, payload)? {
         Ok(mut request) => {
-            if found.has_record() {
-                request.attributes = attributes(&js, adopt(write), adopt(found.values[Key::Attributes as usize]))?;
+            if payload.has_record() {
+                // SAFETY: napi's glue hands over handles of the call that runs now.
+                let write = unsafe { Js::adopt(write.raw()) };
+                request.attributes = attributes(&js, write, payload.values[Key::Attributes as usize])?;
             }
             Ok(request)
         }
@@ -80,27 +143,15 @@ pub(super) fn read<'e>(env: Env, found: &Found<'e>, write: Unknown<'e>) -> napi:
 #[napi(catch_unwind)]
 pub fn validate_payload(
     env: Env,
-    traits: u32,
-    email: Unknown<'_>,
-    consent: Unknown<'_>,
-    channel_id: Unknown<'_>,
-    name: Unknown<'_>,
-    attributes: Unknown<'_>,
-    oddities: Option<Oddities>,
+    #[napi(ts_arg_type = "import('./payload').Payload")] payload: Payload<'_>,
 ) -> napi::Result<Option<String>> {
-    let found = Found { traits, values: [email, consent, channel_id, name, attributes], oddities };
-    Ok(validate_found(&Js::new(env), &found)?.err().map(|refusal| refusal.issues.to_json()))
+    Ok(judge(&Js::new(env), &payload)?.err().map(|refusal| refusal.issues.to_json()))
 }
 
-fn adopt(value: Unknown<'_>) -> Value<'_> {
-    // SAFETY: napi's glue hands over handles of the call that runs now.
-    unsafe { Js::adopt(value.raw()) }
-}
-
-fn validate_found<'e>(js: &Js<'e>, found: &Found<'e>) -> napi::Result<Result<GuestRequest, Refusal>> {
-    let field = |key: Key| napi::Result::Ok(Field { given: found.given(js, key)?, present: found.is_present(key) });
-    if found.traits & IS_OBJECT == 0 {
-        return Ok(Err(Refusal::not_an_object(found.given(js, Key::Email)?.received())));
+fn judge<'e>(js: &Js<'e>, payload: &Payload<'e>) -> napi::Result<Result<GuestRequest, Refusal>> {
+    let field = |key: Key| napi::Result::Ok(Field { given: payload.given(js, key)?, present: payload.has(1 << key as u32) });
+    if !payload.has(PayloadTrait::IsObject as u32) {
+        return Ok(Err(Refusal::not_an_object(payload.given(js, Key::Email)?.received())));
     }
     Ok(validate(Candidate {
         email: field(Key::Email)?,
@@ -111,21 +162,21 @@ fn validate_found<'e>(js: &Js<'e>, found: &Found<'e>) -> napi::Result<Result<Gue
     }))
 }
 
-impl<'e> Found<'e> {
-    fn is_present(&self, key: Key) -> bool {
-        self.traits & (1 << key as u32) != 0
+impl<'e> Payload<'e> {
+    fn has(&self, bit: u32) -> bool {
+        self.traits & bit != 0
     }
 
     fn has_record(&self) -> bool {
-        self.traits & HAS_RECORD != 0 && self.is_present(Key::Attributes)
+        self.has(PayloadTrait::HasRecord as u32) && self.has(PayloadTrait::HasAttributes as u32)
     }
 
     fn given(&self, js: &Js<'e>, key: Key) -> napi::Result<Given> {
         let oddities = self.oddities.as_ref();
-        if key == Key::Attributes && self.traits & HAS_RECORD != 0 {
+        if key == Key::Attributes && self.has(PayloadTrait::HasRecord as u32) {
             return Ok(Given::Record { symbols: oddities.map_or(0, |odd| odd.symbols as usize) });
         }
-        let value = adopt(self.values[key as usize]);
+        let value = self.values[key as usize];
         let received = match js.kind(value)? {
             ValueType::Undefined => return Ok(Given::Undefined),
             ValueType::String => return Ok(Given::Text(js.text(value)?)),
@@ -169,4 +220,23 @@ fn attributes<'e>(js: &Js<'e>, write: Value<'e>, attributes: Value<'e>) -> napi:
     let value = json.as_str().strip_prefix("{\"attributes\":").and_then(|rest| rest.strip_suffix('}'));
     let raw = value.map(|value| RawValue::from_string(value.to_owned())).transpose();
     raw.map_err(|error| napi::Error::from_reason(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_and_traits_follow_the_keys() {
+        let parts = [
+            (PayloadPart::Email as u32, PayloadTrait::HasEmail as u32),
+            (PayloadPart::Consent as u32, PayloadTrait::HasConsent as u32),
+            (PayloadPart::ChannelId as u32, PayloadTrait::HasChannelId as u32),
+            (PayloadPart::Name as u32, PayloadTrait::HasName as u32),
+            (PayloadPart::Attributes as u32, PayloadTrait::HasAttributes as u32),
+        ];
+        for (key, (part, has)) in Key::ALL.into_iter().zip(parts) {
+            assert_eq!((part, has), (key as u32, 1 << key as u32));
+        }
+    }
 }

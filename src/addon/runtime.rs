@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock};
 
 use tokio::runtime::{Builder, Handle};
 
+use crate::error::{Code, Error};
 use crate::sync::lock;
 
 /// Name lookups and certificate files; they are rare.
@@ -15,7 +16,7 @@ static STARTING: Mutex<()> = Mutex::new(());
 
 /// The runtime, or why the system would not give us a thread. One thread keeps up with any JavaScript thread that feeds it; a
 /// second one, or a scheduler that could have one, costs wake-ups.
-pub(super) fn runtime() -> napi::Result<&'static Handle> {
+pub(super) fn runtime() -> Result<&'static Handle, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
@@ -24,8 +25,8 @@ pub(super) fn runtime() -> napi::Result<&'static Handle> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let handle = start()
-        .map_err(|error| napi::Error::from_reason(format!("The native thread could not be started: {error}")))?;
+    let handle =
+        start().map_err(|error| Error::new(Code::Internal, format!("The native thread could not be started: {error}")))?;
     Ok(RUNTIME.get_or_init(|| handle))
 }
 

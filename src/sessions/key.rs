@@ -35,8 +35,8 @@ impl KeyHasher {
     }
 }
 
-/// `${email.toLowerCase()}::${channelId}`; as a JSON text where half a character in it would be lost else.
+/// `${email.toLowerCase()}::${channelId}`.
 #[must_use]
-pub(crate) fn session_key(email: &str, channel_id: &Text) -> String {
-    channel_id.after(&format!("{}::", email.to_lowercase())).lossless().to_owned()
+pub(crate) fn session_key(email: &Text, channel_id: &Text) -> Text {
+    Text::concat(&[&email.to_lowercase(), &"::".into(), channel_id])
 }

@@ -32,7 +32,8 @@ pub enum Problem {
     WrongType {
         /// What the schema wants.
         expected: &'static str,
-        /// What zod calls the value; `None` as in [`Given::Other`]: the message then ends where the name belongs.
+        /// What zod calls the value; `None` as in [`Given::Other`]: the JSON then has `"received":null`, and whoever knows the
+        /// name appends it to `message`.
         received: Option<Text>,
     },
     /// `invalid_type`, for a required key that is said not to be there although it has a good value.
@@ -178,6 +179,9 @@ impl Serialize for Issue {
         };
         map.serialize_entry("path", &path)?;
         map.serialize_entry("message", &message)?;
+        if matches!(self.problem, Problem::WrongType { received: None, .. }) {
+            map.serialize_entry("received", &())?;
+        }
         map.end()
     }
 }

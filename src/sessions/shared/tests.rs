@@ -15,7 +15,6 @@ use crate::sessions::key::session_key;
 use crate::sessions::step::RENEW_EVERY;
 use crate::sessions::store::{OwnerToken, SessionCommit, StoreFuture};
 use crate::sync::lock;
-use crate::text::Text;
 
 /// How long an extension takes to get to the store.
 const ON_THE_WAY: Duration = Duration::from_millis(50);
@@ -108,7 +107,7 @@ fn set(local: Option<MemorySessions>) -> (Arc<Fake>, Arc<SharedSessions>, Arc<Mu
 }
 
 fn key() -> String {
-    session_key("jane@example.com", &Text::from("web"))
+    session_key(&"jane@example.com".into(), &"web".into()).lossless().to_owned()
 }
 
 async fn refusal(sessions: &Arc<SharedSessions>) -> Code {

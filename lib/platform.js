@@ -1,25 +1,28 @@
 'use strict';
 
+const process = require('node:process');
+
 /**
  * The names that binaries for this platform can have: `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`, … On Linux there
  * are two, the C library being unknown: to ask Node for it takes longer than to load the addon.
  */
-function triples() {
+function platformNames() {
   const { platform, arch } = process;
   if (platform === 'linux') return [`${platform}-${arch}-gnu`, `${platform}-${arch}-musl`];
   return [platform === 'win32' ? `${platform}-${arch}-msvc` : `${platform}-${arch}`];
 }
 
 /** The one name that a binary built here has. */
-function triple() {
-  const [first, second] = triples();
+function platformName() {
+  const [first, second] = platformNames();
   return second !== undefined && isMusl() ? second : first;
 }
 
 function isMusl() {
   // The network part of a report can take seconds.
-  process.report.excludeNetwork = true;
-  return !process.report.getReport().header.glibcVersionRuntime;
+  Object.assign(process.report, { excludeNetwork: true });
+  const report = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
+  return !report.header.glibcVersionRuntime;
 }
 
-module.exports = { triple, triples };
+module.exports = { platformName, platformNames };

@@ -6,28 +6,28 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::bridge::Shared;
+use super::bridge::BridgeHandle;
 use crate::config::{CustomStore, SessionStoreSettings};
 use crate::error::Error;
 use crate::sessions::custom::{Functions, Step};
 use crate::sessions::step::OnUnavailable;
 
-/// The store that the number `source` stands for in JavaScript.
-pub(super) fn custom(bridge: &Arc<Shared>, source: u32, local: bool) -> SessionStoreSettings {
+/// The store that the number `owner` stands for in JavaScript.
+pub(super) fn custom(bridge: &Arc<BridgeHandle>, owner: u32, local: bool) -> SessionStoreSettings {
     SessionStoreSettings::Custom(CustomStore {
-        functions: Arc::new(JavaScript { bridge: Arc::clone(bridge), source }),
+        functions: Arc::new(JavaScript { bridge: Arc::clone(bridge), owner }),
         on_unavailable: if local { OnUnavailable::Local } else { OnUnavailable::Reject },
     })
 }
 
 struct JavaScript {
-    bridge: Arc<Shared>,
-    source: u32,
+    bridge: Arc<BridgeHandle>,
+    owner: u32,
 }
 
 impl Functions for JavaScript {
     fn call(&self, step: Step) -> BoxFuture<'static, Result<bool, Error>> {
-        let (request, answer) = self.bridge.call_store(arguments(self.source, &step));
+        let (request, answer) = self.bridge.call_store(arguments(self.owner, &step));
         // Made now: a step that is dropped before it is polled must be forgotten too.
         let mut called = Called { bridge: Arc::clone(&self.bridge), request, answer };
         async move {
@@ -42,7 +42,7 @@ impl Functions for JavaScript {
 
 /// A function that was called. Functions may never answer: who does not wait any more forgets them.
 struct Called {
-    bridge: Arc<Shared>,
+    bridge: Arc<BridgeHandle>,
     request: u32,
     answer: oneshot::Receiver<Option<bool>>,
 }
@@ -53,10 +53,10 @@ impl Drop for Called {
     }
 }
 
-/// `[source, name, key, owner?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
-fn arguments(source: u32, step: &Step) -> String {
-    let Step { function, key, owner, life } = step;
-    let owner = owner.as_ref().map(|owner| format!(",\"{owner}\"")).unwrap_or_default();
+/// `[owner, name, key, holder?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
+fn arguments(owner: u32, step: &Step) -> String {
+    let Step { function, key, owner: holder, life } = step;
+    let holder = holder.as_ref().map(|holder| format!(",\"{holder}\"")).unwrap_or_default();
     let life = life.map(|life| format!(",{}", life.as_millis())).unwrap_or_default();
-    format!("[{source},\"{}\",\"{key}\"{owner}{life}]", function.as_str())
+    format!("[{owner},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
 }

@@ -11,10 +11,15 @@ const ANSWERED = new Set(['reserve', 'commit']);
 
 const ON_UNAVAILABLE = ['reject', 'local'];
 
-/** A member of a configuration. `name` is what messages call it. */
+/**
+ * A member of a configuration. `name` is what messages call it.
+ * @param {object} object
+ * @param {string} field
+ * @returns {any}
+ */
 function read(object, field, name = field) {
   try {
-    return object[field];
+    return Reflect.get(object, field, object);
   } catch (cause) {
     throw new classes.GuestConfigError(`${name} must be readable`, { cause });
   }
@@ -24,6 +29,11 @@ class CustomStore {
   #store;
   #functions;
 
+  /**
+   * @param {object} store
+   * @param {Record<string, Function>} functions
+   * @param {string} onUnavailable
+   */
   constructor(store, functions, onUnavailable) {
     this.#store = store;
     this.#functions = functions;
@@ -31,7 +41,11 @@ class CustomStore {
     this.standsIn = onUnavailable === 'local';
   }
 
-  /** Resolves with a boolean for the core. */
+  /**
+   * Resolves with a boolean for the core.
+   * @param {string} name
+   * @param {unknown[]} args
+   */
   async call(name, args) {
     const answer = await Reflect.apply(this.#functions[name], this.#store, args);
     if (!ANSWERED.has(name)) return true;
@@ -41,10 +55,14 @@ class CustomStore {
   }
 }
 
-/** The store that a configuration has; `undefined` where it has none of the functions. */
+/**
+ * The store that a configuration has; `undefined` where it has none of the functions.
+ * @param {unknown} store
+ */
 function customStore(store) {
   if (typeof store !== 'object' || store === null) return undefined;
   // Read once, wherever they stand: on the object or its class.
+  /** @type {Record<string, any>} */
   const functions = {};
   for (const name of FUNCTIONS) functions[name] = read(store, name, `sessionStore.${name}`) ?? undefined;
   if (Object.values(functions).every((member) => member === undefined)) return undefined;

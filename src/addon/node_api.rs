@@ -13,6 +13,11 @@ use crate::text::Text;
 #[derive(Clone, Copy)]
 pub(super) struct Value<'e>(sys::napi_value, PhantomData<&'e Env>);
 
+impl Value<'_> {
+    /// Holds a place until there is a value.
+    pub(super) const NONE: Self = Self(null_mut(), PhantomData);
+}
+
 /// Node-API writes whole characters, of four bytes at most, and a zero byte after them: with so much room left, it was not
 /// for want of room that it stopped.
 const SPARE: usize = 5;

@@ -1,0 +1,61 @@
+'use strict';
+
+// Calls that end with an `AbortSignal`.
+
+/** @typedef {import('./types/config').AbortSignalLike} Signal */
+/** @typedef {import('./types/config').CallOptions} CallOptions */
+
+/**
+ * The signal of a call's options; something else in its place is the caller's mistake.
+ * @param {CallOptions | undefined} options
+ * @returns {Signal | undefined}
+ */
+function signalOf(options) {
+  const signal = options?.signal ?? undefined;
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return signal;
+  throw new TypeError('options.signal must be an AbortSignal');
+}
+
+/**
+ * Calls under way by signal. One listener for each: Node warns of a leak from the eleventh on.
+ * @type {WeakMap<Signal, { numbers: Set<number>, listener: () => void }>}
+ */
+const watched = new WeakMap();
+
+/**
+ * Ends call `number` when the signal says so.
+ * @param {Signal} signal
+ * @param {number} number
+ * @param {(number: number) => void} abort
+ */
+function watch(signal, number, abort) {
+  let entry = watched.get(signal);
+  if (entry === undefined) {
+    const numbers = new Set();
+    const listener = () => {
+      // The latest first: else the place that an earlier call gives up would be taken by one that ends next.
+      for (const one of [...numbers].reverse()) abort(one);
+    };
+    entry = { numbers, listener };
+    watched.set(signal, entry);
+    signal.addEventListener('abort', listener, { once: true });
+  }
+  entry.numbers.add(number);
+  // The payload's own getters have run since the first look.
+  if (signal.aborted) abort(number);
+}
+
+/**
+ * @param {Signal} signal
+ * @param {number} number
+ */
+function unwatch(signal, number) {
+  const entry = watched.get(signal);
+  if (entry === undefined) return;
+  entry.numbers.delete(number);
+  if (entry.numbers.size > 0) return;
+  watched.delete(signal);
+  signal.removeEventListener('abort', entry.listener);
+}
+
+module.exports = { signalOf, unwatch, watch };

@@ -1,0 +1,63 @@
+'use strict';
+
+// What `authenticateGuest` resolves with, and its audit record, put together from the core's templates and what one call has
+// found. Parsed whole for each call, the two would cost 2 µs more.
+
+const { native } = require('./native.js');
+
+const { FACT_EMAIL, FACT_CHANNEL_ID } = native;
+const { Email, ChannelId } = native.PayloadPart;
+
+/** @typedef {{ fact: number }} Place stands in a template for an element of the facts */
+
+/** @param {unknown} value */
+const isObject = (value) => typeof value === 'object' && value !== null;
+
+/**
+ * @param {unknown} value
+ * @returns {value is Place}
+ */
+const isPlace = (value) => isObject(value) && 'fact' in /** @type {object} */ (value);
+
+/**
+ * What makes a copy of a template, filled in.
+ * @param {Record<string, unknown>} template
+ * @returns {(facts: unknown[]) => Record<string, any>}
+ */
+function filler(template) {
+  const entries = Object.entries(template);
+  const names = entries.flatMap(([name, value]) => (isPlace(value) ? [name] : []));
+  const places = entries.flatMap(([, value]) => (isPlace(value) ? [value.fact] : []));
+  const nested = entries.filter(([, value]) => isObject(value) && !isPlace(value));
+  return (facts) => {
+    const made = { ...template };
+    for (let i = 0; i < names.length; i++) made[names[i]] = facts[places[i]];
+    // Each caller gets an object of its own.
+    for (let i = 0; i < nested.length; i++) made[nested[i][0]] = { .../** @type {object} */ (nested[i][1]) };
+    return made;
+  };
+}
+
+/**
+ * @param {string} templates what `NativeAuthenticator.templates` returns
+ * @returns what makes a result of what `NativeAuthenticator.authenticate` resolves with and of the payload
+ */
+function resultMaker(templates) {
+  const { analytics, audit } = JSON.parse(templates);
+  const [analyticsOf, auditOf] = [filler(analytics), filler(audit)];
+  /**
+   * @param {any[]} facts
+   * @param {import('./payload.js').Payload} found
+   */
+  return (facts, found) => {
+    facts[FACT_EMAIL] = found[Email];
+    facts[FACT_CHANNEL_ID] = found[ChannelId];
+    return {
+      guestData: facts[0],
+      analytics: /** @type {import('./types/guest').AnalyticsPayload} */ (analyticsOf(facts)),
+      audit: auditOf(facts),
+    };
+  };
+}
+
+module.exports = { resultMaker };

@@ -1,0 +1,269 @@
+//! The native half of `GuestAuthenticator`.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use napi::Env;
+use napi::bindgen_prelude::Unknown;
+use napi_derive::napi;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::bridge::{Bridge, BridgeHandle, NOTHING, failure, milliseconds};
+use super::payload::{self, Payload};
+use super::runtime::runtime;
+use super::{OrFailure, or_failure, session_store};
+use crate::analytics::News;
+use crate::audit::{Facts, Subject};
+use crate::authenticator::{Authenticator, Outcome};
+use crate::config::{Config, SessionStoreSettings};
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::json::quote;
+use crate::secret::Secret;
+use crate::template::Fact;
+use crate::text::Text;
+
+/// Where the caller's address stands among the facts of a template.
+#[napi]
+pub const FACT_EMAIL: u32 = Fact::Email as u32;
+
+/// Where the caller's channel stands among the facts of a template.
+#[napi]
+pub const FACT_CHANNEL_ID: u32 = Fact::ChannelId as u32;
+
+/// Authenticates guests. Every method with a `call` settles that number through the bridge.
+#[napi]
+pub struct NativeAuthenticator {
+    core: Authenticator,
+    environment: Environment,
+    bridge: Arc<BridgeHandle>,
+}
+
+#[napi]
+impl NativeAuthenticator {
+    /// `config` is the JSON of an `AuthenticatorConfig`; `store` is the number of a session store of the user's own, and
+    /// `local` whether memory stands in for it.
+    #[napi(catch_unwind)]
+    pub fn open(
+        bridge: &Bridge,
+        config: String,
+        store: Option<u32>,
+        local: Option<bool>,
+    ) -> OrFailure<NativeAuthenticator> {
+        or_failure(Self::assemble(bridge, &config, store, local))
+    }
+
+    fn assemble(bridge: &Bridge, config: &str, store: Option<u32>, local: Option<bool>) -> Result<Self, Error> {
+        let mut config = Config::from_json(config)?;
+        let bridge = Arc::clone(bridge.handle());
+        if let Some(owner) = store {
+            config.store = Some(session_store::custom(&bridge, owner, local.unwrap_or(false)));
+        }
+        let environment = config.environment.clone();
+        // What waits on disk is on its way from here on, and so is the connection to Redis.
+        let begins = config.reports.outbox.is_some() || matches!(config.store, Some(SessionStoreSettings::Redis(_)));
+        let _runtime = begins.then(runtime).transpose()?.map(Handle::enter);
+        let core = Authenticator::new(config, tell(&bridge))?;
+        Ok(Self { core, environment, bridge })
+    }
+
+    /// What an authentication resolves with, as templates: `{ "analytics": …, "audit": … }` as JSON. `{ "fact": place }` in
+    /// them stands for an element of the array with which `authenticate` resolves.
+    #[napi(catch_unwind)]
+    pub fn templates(&self) -> String {
+        self.core.templates()
+    }
+
+    /// Resolves with `[guestData, …]`, the facts of the templates without the last two, which are the caller's own. Returns a
+    /// `Failure` as JSON where the payload is refused and nothing begins. `write` gives the text of the attributes in a
+    /// request, `{"attributes":…}`; it is called once the rest of the payload is known to be good.
+    #[napi(catch_unwind)]
+    pub fn authenticate<'e>(
+        &self,
+        env: Env,
+        call: u32,
+        abortable: bool,
+        #[napi(ts_arg_type = "import('./payload').Payload")] payload: Payload<'e>,
+        #[napi(ts_arg_type = "(attributes: unknown) => string | undefined")] write: Unknown<'e>,
+    ) -> napi::Result<Option<String>> {
+        let started = Instant::now();
+        let request = match payload::read(env, &payload, write)? {
+            Ok(request) => request,
+            Err(refused) => {
+                let failed = self.core.failed(refused.subject(), refused.to_error(), started);
+                return Ok(Some(failure(&failed.error, Some(&failed.audit))));
+            }
+        };
+        let request = Arc::new(request);
+        let (core, own, entry) = (self.core.clone(), Arc::clone(&request), self.core.enter());
+        let work = move || async move {
+            match core.authenticate_entered(entry, &own, started).await {
+                Ok(outcome) => Ok(facts(&outcome, core.shown(&own.email).as_deref())),
+                Err(failed) => Err(failure(&failed.error, Some(&failed.audit))),
+            }
+        };
+        let core = self.core.clone();
+        let broken_off = move |error: Error| {
+            let subject =
+                Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) };
+            let failed = core.failed(subject, error, started);
+            failure(&failed.error, Some(&failed.audit))
+        };
+        self.bridge.run(call, abortable, work, broken_off);
+        Ok(None)
+    }
+
+    /// Ends a session. Returns `{ audit }` or a `Failure` as JSON, or nothing when the call has begun that resolves with
+    /// the former.
+    #[napi(catch_unwind)]
+    pub fn invalidate(
+        &self,
+        call: u32,
+        #[napi(ts_arg_type = "string")] session_key: Text,
+        abortable: bool,
+    ) -> Option<String> {
+        let ended = |audit: String| format!("{{\"audit\":{audit}}}");
+        if !self.core.shares_sessions()
+            && let Some(outcome) = self.core.invalidate(session_key.lossless()).now_or_never()
+        {
+            return Some(outcome.map_or_else(|error| failure(&error, None), ended));
+        }
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.bridge.run_plain(call, abortable, async move {
+            core.invalidate_entered(entry, session_key.lossless()).await.map(ended)
+        });
+        None
+    }
+
+    /// Frees the key of a session that nobody took.
+    #[napi(catch_unwind)]
+    pub fn release(&self, #[napi(ts_arg_type = "string")] session_key: Text) {
+        if !self.core.shares_sessions() && self.core.release(session_key.lossless()).now_or_never().is_some() {
+            return;
+        }
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        // Without a thread there was no session either.
+        if let Ok(runtime) = runtime() {
+            runtime.spawn(async move {
+                let _running = entry;
+                core.release(session_key.lossless()).await;
+            });
+        }
+    }
+
+    /// Resolves with an access token.
+    #[napi(catch_unwind)]
+    pub fn access_token(&self, call: u32, abortable: bool) {
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.bridge.run_plain(call, abortable, async move { Ok(quote(core.access_token_entered(entry).await?.expose())) });
+    }
+
+    /// Drops an access token that the API refused.
+    #[napi(catch_unwind)]
+    pub fn reject_access_token(&self, token: String) {
+        self.core.reject_access_token(&Secret::new(token));
+    }
+
+    /// Resolves with a new guest token.
+    #[napi(catch_unwind)]
+    pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
+        let (core, entry, refresh_token) = (self.core.clone(), self.core.enter(), Secret::new(refresh_token));
+        self.bridge.run_plain(call, abortable, async move { Ok(quote(core.rotate_entered(entry, &refresh_token).await?.expose())) });
+    }
+
+    /// Resolves when a token is there and connections are open.
+    #[napi(catch_unwind)]
+    pub fn warm_up(&self, call: u32, abortable: bool) {
+        let (core, entry) = (self.core.clone(), self.core.enter());
+        self.bridge.run_plain(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) });
+    }
+
+    /// Resolves with the dead letters as a JSON array.
+    #[napi(catch_unwind)]
+    pub fn dead_letters(&self, call: u32) {
+        let core = self.core.clone();
+        self.bridge.run_plain(call, false, async move { core.dead_letters().await });
+    }
+
+    /// Sends dead letters again, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn redeliver(&self, call: u32, ids: Option<Vec<String>>) {
+        let core = self.core.clone();
+        self.bridge.run_plain(call, false, async move { core.redeliver(ids).await.map(|count| count.to_string()) });
+    }
+
+    /// Throws dead letters away, all or those with these ids; resolves with their number.
+    #[napi(catch_unwind)]
+    pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) {
+        let core = self.core.clone();
+        self.bridge.run_plain(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) });
+    }
+
+    /// Resolves when no analytics event waits; with an outbox on disk, when none is due.
+    #[napi(catch_unwind)]
+    pub fn flush(&self, call: u32) {
+        let core = self.core.clone();
+        self.bridge.run_plain(call, false, async move {
+            core.flush().await;
+            Ok(NOTHING.to_owned())
+        });
+    }
+
+    /// Refuses new calls; resolves when the running ones and the deliveries have ended.
+    #[napi(catch_unwind)]
+    pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
+        let closing = self.core.close(milliseconds(timeout_ms));
+        self.bridge.run_plain(call, false, async move {
+            closing.await;
+            Ok(NOTHING.to_owned())
+        });
+    }
+
+    /// `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK.
+    #[napi(catch_unwind)]
+    pub fn endpoints(&self) -> String {
+        let environment = &self.environment;
+        serde_json::json!({ "apiUrl": environment.api, "loginUrl": environment.login, "domain": environment.domain })
+            .to_string()
+    }
+
+    /// Analytics events that wait.
+    #[napi(catch_unwind)]
+    pub fn undelivered(&self) -> u32 {
+        self.core.undelivered() as u32
+    }
+
+    /// Counters and load as JSON.
+    #[napi(catch_unwind)]
+    pub fn metrics(&self) -> String {
+        serde_json::to_string(&self.core.metrics()).unwrap_or_default()
+    }
+}
+
+/// What JavaScript does not know yet of a call that succeeded, in the order of [`Fact`]. The event and the record as JSON
+/// would cost its thread 2 µs more to parse.
+fn facts(outcome: &Outcome, shown: Option<&str>) -> String {
+    let Outcome { guest_data, guest_id, request_id, facts } = outcome;
+    let Facts { latency_ms, expires_in, timestamp, crm_tier, enrichment } = facts;
+    let shown = shown.map_or_else(|| NOTHING.to_owned(), quote);
+    format!(
+        "[{},{},{crm_tier},{latency_ms},{expires_in},\"{timestamp}\",\"{}\",\"{request_id}\",{shown}]",
+        guest_data.expose(),
+        quote(guest_id),
+        enrichment.as_str(),
+    )
+}
+
+/// Passes news on to JavaScript.
+pub(super) fn tell(bridge: &Arc<BridgeHandle>) -> impl Fn(News) + Send + Sync + 'static {
+    let bridge = Arc::clone(bridge);
+    move |news| match news {
+        News::Idle => bridge.idle(),
+        News::Undelivered(text) => bridge.warn("ANALYTICS_UNDELIVERED", text),
+        News::DeadLetter(text) => bridge.warn("ANALYTICS_DEAD_LETTER", text),
+        News::SetAside(text) => bridge.warn("OUTBOX_SET_ASIDE", text),
+        News::Unwritable(text) => bridge.warn("OUTBOX_UNWRITABLE", text),
+        News::Store(text) => bridge.warn("SESSION_STORE", text),
+    }
+}
