@@ -7,8 +7,8 @@ const { defineValidationError } = require('./validation-error.js');
 /** The names of an error class and of those that it extends; shared by all copies of this package. */
 const BRAND = Symbol.for('genesys-guest-auth.error');
 
-/** @type {('status' | 'requestId' | 'correlationId' | 'attempts' | 'retryAfterMs' | 'body')[]} */
-const FIELDS = ['status', 'requestId', 'correlationId', 'attempts', 'retryAfterMs', 'body'];
+/** @type {('status' | 'requestId' | 'correlationId' | 'attempts' | 'retryAfterMs' | 'body' | 'hint')[]} */
+const FIELDS = ['status', 'requestId', 'correlationId', 'attempts', 'retryAfterMs', 'body', 'hint'];
 
 /**
  * An error as the core tells it; absent fields do not apply.
@@ -23,6 +23,8 @@ const FIELDS = ['status', 'requestId', 'correlationId', 'attempts', 'retryAfterM
  * @property {number} [retryAfterMs]
  * @property {string} [body]
  * @property {string} [cause]
+ * @property {string} [causeCode] Node's code for the cause
+ * @property {string} [hint] what to do about it
  * @property {object[]} [issues] zod's
  * @property {number} [callback] which call of a function of the user's failed
  */
@@ -136,6 +138,7 @@ function fromStructure(structure, thrown) {
   const cause = structure.cause === undefined ? undefined : new Error(structure.cause);
   // Its stack would only repeat the one of the error that it explains.
   if (cause) cause.stack = `Error: ${cause.message}`;
+  if (cause && structure.causeCode !== undefined) cause.code = structure.causeCode;
   return new (byCode.get(structure.code) ?? GuestAuthError)(structure.message, {
     ...structure,
     cause: thrown ?? cause,

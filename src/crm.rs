@@ -42,11 +42,12 @@ impl Crm {
     pub(crate) async fn profile(&self, email: &str, deadline: Instant) -> Option<Profile> {
         let mut url = self.profiles.clone();
         url.set_query(Some(&format!("email={}", utf8_percent_encode(email, COMPONENT))));
-        let until = deadline.min(Instant::now() + self.timeout);
-        let profile = match self.sender.once(Call::Crm, until, || Exchange::new(Method::GET, url.clone())).await {
-            Ok(answer) => Profile::parse(&answer.text()),
-            Err(_) => None,
-        };
+        let profile =
+            match self.sender.once(Call::Crm, self.timeout, deadline, || Exchange::new(Method::GET, url.clone())).await
+            {
+                Ok(answer) => Profile::parse(&answer.text()),
+                Err(_) => None,
+            };
         if profile.is_none() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }

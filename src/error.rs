@@ -115,6 +115,12 @@ pub struct Details {
     /// What lies underneath, for example `connection refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The code that Node has for what lies underneath, for example `ECONNREFUSED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause_code: Option<&'static str>,
+    /// What to do about it, in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// zod's issues as a JSON array.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issues: Option<Box<RawValue>>,
@@ -138,6 +144,8 @@ impl Error {
             retry_after_ms: None,
             body: None,
             cause: None,
+            cause_code: None,
+            hint: None,
             issues: None,
             callback: None,
         }))
@@ -205,6 +213,20 @@ impl Error {
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds Node's code for what lies underneath.
+    #[must_use]
+    pub fn with_cause_code(mut self, code: Option<&'static str>) -> Self {
+        self.0.cause_code = code;
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.0.hint = hint;
         self
     }
 

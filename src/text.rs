@@ -29,13 +29,11 @@ impl Text {
     /// From UTF-16 code units.
     #[must_use]
     pub fn from_utf16(units: &[u16]) -> Self {
-        match String::from_utf16(units) {
-            Ok(plain) => Self::from(plain),
-            Err(_) => {
-                let exact = Exact { units: units.to_vec(), json: quote(units) };
-                Self { lossy: String::from_utf16_lossy(units), exact: Some(Box::new(exact)) }
-            }
+        if let Ok(plain) = String::from_utf16(units) {
+            return Self::from(plain);
         }
+        let exact = Exact { units: units.to_vec(), json: quote(units) };
+        Self { lossy: String::from_utf16_lossy(units), exact: Some(Box::new(exact)) }
     }
 
     /// The text, with U+FFFD in the place of each lone surrogate.

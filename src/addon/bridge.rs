@@ -58,7 +58,10 @@ struct Queue {
 impl Bridge {
     /// `dispatch` gets every batch.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>) -> napi::Result<Self> {
+    pub fn new(
+        env: Env,
+        #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>,
+    ) -> napi::Result<Self> {
         let queue = Arc::new(Queue::default());
         let (taken, closing) = (Arc::clone(&queue), Arc::clone(&queue));
         let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {

@@ -12,8 +12,6 @@ use crate::error::Error;
 use crate::text::Text;
 use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, validate};
 
-
-
 /// Where what was found stands in a `Payload`. An element of an array costs a third of a property of an object.
 #[napi]
 pub enum PayloadPart {
@@ -149,7 +147,8 @@ pub fn validate_payload(
 }
 
 fn judge<'e>(js: &Js<'e>, payload: &Payload<'e>) -> napi::Result<Result<GuestRequest, Refusal>> {
-    let field = |key: Key| napi::Result::Ok(Field { given: payload.given(js, key)?, present: payload.has(1 << key as u32) });
+    let field =
+        |key: Key| napi::Result::Ok(Field { given: payload.given(js, key)?, present: payload.has(1 << key as u32) });
     if !payload.has(PayloadTrait::IsObject as u32) {
         return Ok(Err(Refusal::not_an_object(payload.given(js, Key::Email)?.received())));
     }

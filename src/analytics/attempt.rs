@@ -45,8 +45,9 @@ impl Messenger {
 
     /// Sends an event once.
     pub(super) async fn send(&self, id: &str, body: &Bytes) -> Result<(), Failure> {
-        let until = Instant::now() + self.webhook.timeout;
-        self.sender.once(Call::Webhook, until, || self.exchange(id, body)).await.map(drop)
+        // What it may still wait for is a connection.
+        let (limit, deadline) = (self.webhook.timeout, Instant::now() + self.webhook.timeout);
+        self.sender.once(Call::Webhook, limit, deadline, || self.exchange(id, body)).await.map(drop)
     }
 
     /// For messages.
@@ -98,9 +99,10 @@ pub(super) fn asked_wait(failure: &Failure) -> Option<Duration> {
 pub(super) fn reason(failure: &Failure) -> String {
     match &failure.fault {
         Fault::Status(answer) => format!("status {}", answer.status),
-        Fault::Unreached { cause, .. } | Fault::Broken { cause, .. } => cause.clone(),
+        Fault::Unreached { cause, .. } | Fault::Broken { cause, .. } => cause.to_string(),
         Fault::TimedOut { after, .. } => format!("no answer within {} ms", after.as_millis()),
         Fault::TooLarge { .. } => "the answer was too large".to_owned(),
+        Fault::Coding { coding, .. } => format!("the answer was in the content coding {coding:?}"),
         Fault::Paused { .. } => "paused".to_owned(),
         Fault::Setup(error) => error.details().message.clone(),
     }

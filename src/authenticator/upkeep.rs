@@ -25,10 +25,10 @@ impl Authenticator {
     }
 
     pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
-        let until = Instant::now() + self.0.api.timeout;
+        let (limit, deadline) = (self.0.api.timeout, Instant::now() + self.0.api.timeout);
         let opened = self.0.origins.iter().map(|origin| {
             // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
-            self.0.api.sender.once(Call::WarmUp, until, || Exchange::new(Method::HEAD, origin.clone()))
+            self.0.api.sender.once(Call::WarmUp, limit, deadline, || Exchange::new(Method::HEAD, origin.clone()))
         });
         let token = self.0.oauth.access_token();
         let ready = join(join_all(opened), self.0.sessions.ready());

@@ -22,6 +22,8 @@ pub(crate) enum Rule {
     Path,
     #[error("must not have a query: /profiles?email= is put behind it")]
     CrmQuery,
+    #[error("must be false, or the URL of a proxy: http:, https:, socks5: or socks5h:")]
+    Proxy,
     #[error("must be PEM certificates: a string or an array of strings")]
     Certificates,
     #[error("must be base64, with or without the prefix whsec_, as Standard Webhooks defines it")]
@@ -30,6 +32,7 @@ pub(crate) enum Rule {
     AuditEmail,
     #[error("is required where auditEmail is 'hashed'")]
     SecretForHashes,
+    #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a rule of the enricher that the package exports"))]
     #[error("is required where {given} is given: both are needed to write attributes")]
     #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a rule of a part of the package"))]
     AlsoRequired { given: &'static str },

@@ -58,7 +58,7 @@ fn every_bad_value_is_named_with_its_rule() {
         ("ca", json!("s3cret-value"), "ca must be PEM"),
         ("ca", json!("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "ca must be PEM"),
         ("ca", json!([5]), "ca must be PEM"),
-        ("proxy", json!("socks://x"), "proxy must be an absolute http(s) URL"),
+        ("proxy", json!("socks://x"), "proxy must be false, or the URL of a proxy: http:, https:, socks5: or socks5h:"),
         ("tokenSigningKey", json!(""), "tokenSigningKey must not be empty"),
         ("scope", json!([]), "scope must be a string"),
         ("outbox", json!({"lingerMs": -1}), "outbox.lingerMs must be a whole number"),

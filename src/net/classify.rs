@@ -2,16 +2,35 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
+use super::cause::{Cause, Kind};
 use super::fault::Fault;
 
-/// The host is filled in by the caller.
-pub(super) fn classify(error: &reqwest::Error) -> Fault {
-    let (host, cause) = (String::new(), innermost(error));
-    if error.is_connect() || is_unprocessed(error) {
-        return Fault::Unreached { host, cause, lasting: chain(error).any(is_bad_certificate) };
+/// A request that brought no answer. The host is filled in by the caller.
+pub(super) fn classify(error: &reqwest::Error, connect_timeout: Duration) -> Fault {
+    if !error.is_connect() && !is_unprocessed(error) {
+        return unreadable(error);
     }
-    Fault::Broken { host, cause }
+    let has_os_code = |error: &(dyn StdError + 'static)| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some())
+    };
+    let cause = if error.is_connect() && error.is_timeout() && !chain(error).any(has_os_code) {
+        Cause::new(Kind::Late, format!("no connection within {} ms", connect_timeout.as_millis()))
+    } else {
+        Cause::of(error)
+    };
+    Fault::Unreached { host: String::new(), cause }
+}
+
+/// An answer that broke off, or whose body cannot be decoded.
+pub(super) fn unreadable(error: &reqwest::Error) -> Fault {
+    Fault::Broken { host: String::new(), cause: Cause::of(error) }
+}
+
+/// Whether a proxy refused to open a tunnel. Its client says so in words alone.
+pub(super) fn is_refused_tunnel(cause: &Cause) -> bool {
+    matches!(cause.to_string().as_str(), "tunnel error: unsuccessful" | "tunnel error: proxy authorization required")
 }
 
 /// The last link of the chain says what happened; the ones before it only where, and may hold a URL.
@@ -37,15 +56,6 @@ pub(super) fn is_unprocessed(error: &reqwest::Error) -> bool {
     })
 }
 
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| (*error).source())
-}
-
-fn is_bad_certificate(error: &(dyn StdError + 'static)) -> bool {
-    if matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))) {
-        return true;
-    }
-    // An I/O error hides what it was made from, which may be another one.
-    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    inside.is_some_and(|inner| is_bad_certificate(inner))
 }

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::{Request, Response};
 use url::Url;
 
-use super::classify::classify;
+use super::classify::unreadable;
 use super::fault::Fault;
 
 /// The largest answer that is read. A guest answer has about 1 KiB; more than this is a mistake or an attack.
@@ -16,6 +16,9 @@ pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// The most that is read of a body that is not UTF-8.
 const MOST_UNREADABLE_BYTES: usize = 64 * 1024;
+
+/// As much of a content coding's name as an error shows.
+const MAX_CODING_CHARS: usize = 64;
 
 /// Which of the calls an exchange belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,30 @@ pub(crate) enum Call {
 }
 
 impl Call {
+    /// The option that names the host.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Self::OAuth => "environment or loginUrl",
+            Self::Crm => "crmBaseUrl",
+            Self::Webhook => "analyticsWebhookUrl",
+            _ => "environment or apiUrl",
+        }
+    }
+
+    /// The API, the CRM and the webhook do not wait for one another, also where one server is all three.
+    pub(super) fn pool(self) -> ConnectionPool {
+        ConnectionPool(match self {
+            Self::Crm => 1,
+            Self::Webhook => 2,
+            _ => 0,
+        })
+    }
+
+    /// Whether a request that is lost with its connection is lost for good.
+    pub(super) fn needs_live_connection(self) -> bool {
+        matches!(self, Self::Create | Self::Crm)
+    }
+
     /// For messages: "… could not reach", "… timed out".
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -43,6 +70,18 @@ impl Call {
             Self::Webhook => "Analytics webhook delivery",
             Self::WarmUp => "Connection warm-up",
         }
+    }
+}
+
+/// A share of the connections to an origin, with a bound of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConnectionPool(usize);
+
+impl ConnectionPool {
+    pub(super) const COUNT: usize = 3;
+
+    pub(super) fn index(self) -> usize {
+        self.0
     }
 }
 
@@ -113,11 +152,23 @@ impl Answer {
     /// Reads an answer to its end, unless that is too far away.
     pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
         let mut body = Received::expect(response.content_length())?;
-        while let Some(piece) = response.chunk().await.map_err(|error| classify(&error))? {
+        while let Some(piece) = response.chunk().await.map_err(|error| unreadable(&error))? {
             body.push(piece)?;
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Self { status: response.status().as_u16(), headers, body: body.finish() })
+        let answer = Self { status: response.status().as_u16(), headers, body: body.finish() };
+        match answer.unknown_coding() {
+            Some(coding) if answer.is_success() => Err(Fault::Coding { host: String::new(), coding }),
+            Some(coding) => Ok(Self { body: format!("[a body in the content coding {coding}]").into(), ..answer }),
+            None => Ok(answer),
+        }
+    }
+
+    /// The content coding (RFC 9110 §8.4.1) of a body that was not decoded.
+    fn unknown_coding(&self) -> Option<String> {
+        let coding = self.headers.get(header::CONTENT_ENCODING).filter(|_| !self.body.is_empty())?;
+        let coding: String = String::from_utf8_lossy(coding.as_bytes()).chars().take(MAX_CODING_CHARS).collect();
+        (!coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity")).then_some(coding)
     }
 
     pub(crate) fn is_success(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cause::Cause;
 use super::exchange::{Answer, Call, MAX_ANSWER_BYTES};
 use super::{redact, retry_after};
 use crate::error::{Code, Error};
@@ -13,18 +14,21 @@ pub(crate) enum Fault {
     /// An answer, but not a 2xx one.
     #[error("failed: {}", .0.status)]
     Status(Box<Answer>),
-    /// The request was never sent. `lasting`: trying again cannot help, as with a bad certificate.
+    /// The request was never sent.
     #[error("could not reach {host}: {cause}")]
-    Unreached { host: String, cause: String, lasting: bool },
+    Unreached { host: String, cause: Cause },
     /// The connection broke after the request was, or may have been, sent.
     #[error("lost its connection to {host}: {cause}")]
-    Broken { host: String, cause: String },
+    Broken { host: String, cause: Cause },
     /// No whole answer in time.
     #[error("got no answer from {host} within {} ms", after.as_millis())]
     TimedOut { host: String, after: Duration },
     /// More than [`MAX_ANSWER_BYTES`].
     #[error("got an answer over {MAX_ANSWER_BYTES} bytes from {host}")]
     TooLarge { host: String },
+    /// A body in a content coding that was not offered.
+    #[error("got an answer from {host} in the content coding {coding:?}; gzip and deflate are understood")]
+    Coding { host: String, coding: String },
     /// A pause lasts longer than the call may wait; nothing was sent.
     #[error("was not sent: the server asked all calls to wait for another {} ms", wait.as_millis())]
     Paused { wait: Duration },
@@ -37,7 +41,10 @@ impl Fault {
     /// Fills in the host, which the place that saw the fault did not know.
     pub(super) fn at_host(mut self, name: String) -> Self {
         match &mut self {
-            Self::Unreached { host, .. } | Self::Broken { host, .. } | Self::TooLarge { host } => *host = name,
+            Self::Unreached { host, .. }
+            | Self::Broken { host, .. }
+            | Self::TooLarge { host }
+            | Self::Coding { host, .. } => *host = name,
             Self::Status(_) | Self::TimedOut { .. } | Self::Paused { .. } | Self::Setup(_) => {}
         }
         self
@@ -74,13 +81,11 @@ impl Failure {
                 return refused(call, code, &answer, known, attempts).with_retry_after(retry_after);
             }
             Fault::Setup(error) => return error,
-            Fault::Unreached { cause, lasting, .. } => {
-                Error::new(Code::Network, message).with_retryable(!lasting).with_cause(cause)
-            }
-            Fault::Broken { cause, .. } => {
-                Error::new(Code::Network, message).with_retryable(call != Call::Create).with_cause(cause)
-            }
-            Fault::TooLarge { .. } => Error::new(Code::Network, message),
+            Fault::Unreached { host, cause } => underlying(message, &cause)
+                .with_retryable(!cause.is_lasting())
+                .with_hint(cause.hint(&host, call.option())),
+            Fault::Broken { cause, .. } => underlying(message, &cause).with_retryable(call != Call::Create),
+            Fault::TooLarge { .. } | Fault::Coding { .. } => Error::new(Code::Network, message),
             // What was never sent can be sent later.
             Fault::TimedOut { .. } => {
                 Error::new(Code::Timeout, message).with_retryable(call != Call::Create || attempts == 0)
@@ -91,6 +96,10 @@ impl Failure {
         };
         error.with_attempts(attempts)
     }
+}
+
+fn underlying(message: String, cause: &Cause) -> Error {
+    Error::new(Code::Network, message).with_cause(cause.to_string()).with_cause_code(cause.code())
 }
 
 /// The error for an answer that is not what was asked for: another status, or a body without what is needed.

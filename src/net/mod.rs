@@ -1,9 +1,10 @@
 //! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and a rate limiter.
 //!
 //! - [`exchange`]: a request and its answer, with its size limit
-//! - [`client`]: sends one within its deadline, over a client for each origin
-//! - [`settings`]: how those make their connections
-//! - [`classify`]: what its failure means
+//! - [`client`]: sends one within its deadline
+//! - [`origin`]: the connections to one host, and what its answers teach about them
+//! - [`settings`], [`tls`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
+//! - [`classify`], [`cause`]: what its failure means
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
 //! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
@@ -13,16 +14,22 @@
 
 pub(crate) mod backoff;
 pub(crate) mod budget;
+pub(crate) mod cause;
 mod classify;
 pub(crate) mod client;
 pub(crate) mod exchange;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod limiter;
+mod origin;
+mod proxies;
 pub(crate) mod redact;
+mod resolver;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
 pub(crate) mod settings;
+mod tls;
+mod tunnel;
 
 pub use retry::Policy;
-pub use settings::Settings;
+pub use settings::{ProxyChoice, Settings};

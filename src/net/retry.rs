@@ -88,17 +88,18 @@ impl Sender {
     pub(crate) async fn once(
         &self,
         call: Call,
-        until: Instant,
+        limit: Duration,
+        deadline: Instant,
         build: impl Fn() -> Exchange,
     ) -> Result<Answer, Failure> {
         let failed = |fault| Failure { call, fault, attempts: 1, retry_after: None };
-        let answer = self.http.send(build, until).await.map_err(failed)?;
+        let answer = self.http.send(build, call, limit, deadline).await.map_err(failed)?;
         if answer.is_success() { Ok(answer) } else { Err(failed(Fault::Status(answer.into()))) }
     }
 
     /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the request anew for each attempt.
     pub(crate) async fn send(&self, order: Order, build: impl Fn() -> Exchange) -> Result<(Answer, u32), Failure> {
-        self.send_by(order, || self.http.send(&build, order.deadline.min(Instant::now() + order.timeout))).await
+        self.send_by(order, || self.http.send(&build, order.call, order.timeout, order.deadline)).await
     }
 
     async fn send_by<F>(&self, order: Order, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>
@@ -172,7 +173,7 @@ impl Sender {
         };
         let reason = match fault {
             _ if is_throttle(fault) => Reason::Throttled,
-            Fault::Unreached { lasting, .. } if !lasting => Reason::Transient,
+            Fault::Unreached { cause, .. } if !cause.is_lasting() => Reason::Transient,
             Fault::Status(answer) if answer.status == 503 && asked.is_some() => Reason::Transient,
             Fault::Status(answer) if may_repeat && matches!(answer.status, 500 | 502..=504) => Reason::Transient,
             Fault::Broken { .. } | Fault::TimedOut { .. } if may_repeat => Reason::Transient,

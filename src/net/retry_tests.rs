@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::net::cause::{Cause, Kind};
 use crate::net::settings::Settings;
 use crate::sync::lock;
 
@@ -20,7 +21,7 @@ fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Faul
 }
 
 fn unreached() -> Result<Answer, Fault> {
-    Err(Fault::Unreached { host: "h".into(), cause: "refused".into(), lasting: false })
+    Err(Fault::Unreached { host: "h".into(), cause: Cause::new(Kind::Refused, "refused") })
 }
 
 fn timed_out() -> Result<Answer, Fault> {
@@ -75,8 +76,11 @@ async fn each_fault_is_repeated_as_often_as_it_is_safe() {
         (answer(504, None), [4, 2, 1]),
         (timed_out(), [4, 2, 1]),
         (unreached(), [4, 4, 4]),
-        (Err(Fault::Broken { host: "h".into(), cause: "reset".into() }), [4, 2, 1]),
-        (Err(Fault::Unreached { host: "h".into(), cause: "certificate".into(), lasting: true }), [1, 1, 1]),
+        (Err(Fault::Broken { host: "h".into(), cause: Cause::new(Kind::Reset, "reset") }), [4, 2, 1]),
+        (
+            Err(Fault::Unreached { host: "h".into(), cause: Cause::new(Kind::UnknownAuthority, "certificate") }),
+            [1, 1, 1],
+        ),
         (answer(400, None), [1, 1, 1]),
         (answer(501, None), [1, 1, 1]),
         (answer(302, None), [1, 1, 1]),

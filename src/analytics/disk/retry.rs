@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn unreached() -> Failure {
-        let fault = Fault::Unreached { host: "h".into(), cause: "refused".into(), lasting: false };
+        let fault = Fault::Unreached { host: "h".into(), cause: crate::net::cause::Cause::refused() };
         Failure { call: Call::Webhook, fault, attempts: 1, retry_after: None }
     }
 

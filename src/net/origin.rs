@@ -1,0 +1,257 @@
+//! One origin: its client, and what its answers teach about its connections.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::{HeaderMap, Version};
+use reqwest::Client;
+use rustls::ClientConfig;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use url::{Position, Url};
+
+use super::cause::{Cause, Kind};
+use super::classify::{classify, is_refused_tunnel, is_unprocessed};
+use super::exchange::{Answer, Call, ConnectionPool, Exchange, host_of};
+use super::fault::Fault;
+use super::proxies::Proxies;
+use super::settings::{self, Pooling, Settings};
+use super::tunnel::refused_status;
+use crate::error::Error;
+use crate::sync::lock;
+
+/// A request that an HTTP/2 server did not take goes out again at once, so often at most.
+const MOST_UNPROCESSED: u32 = 8;
+
+/// An unused HTTP/1.1 connection is closed after this, where the server does not announce its own limit: Node's servers
+/// close theirs after five seconds.
+const HTTP1_IDLE: Duration = Duration::from_secs(4);
+/// HTTP/2 connections are pinged, and announced limits may be longer than is of use.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
+/// A connection is closed so long before its server would.
+const IDLE_MARGIN: Duration = Duration::from_secs(1);
+
+/// After a server closed a connection without a word, so that a request was lost, none of its connections is used twice
+/// for this long.
+const NO_REUSE: Duration = Duration::from_secs(600);
+
+/// One scheme, host and port.
+pub(super) struct Origin {
+    /// What its URLs begin with.
+    pub(super) prefix: String,
+    /// For messages.
+    host: String,
+    url: Url,
+    proxy: Option<Url>,
+    tls: ClientConfig,
+    connect_timeout: Duration,
+    connections: [Semaphore; ConnectionPool::COUNT],
+    state: Mutex<State>,
+}
+
+struct State {
+    client: Client,
+    is_http2: bool,
+    /// The idle limit that the client was made with; none while connections are not reused.
+    idle: Option<Duration>,
+    /// When connections may be reused again.
+    reuse_from: Option<Instant>,
+    /// When the last answer came.
+    heard: Option<Instant>,
+}
+
+impl Origin {
+    /// `limit` is that of the first exchange: all addresses of a name must be tried within it.
+    pub(super) fn new(
+        url: &Url,
+        limit: Duration,
+        settings: &Settings,
+        proxies: &Proxies,
+        tls: &ClientConfig,
+    ) -> Result<Self, Error> {
+        // Most servers behind TLS speak HTTP/2; the first answer tells.
+        let idle = Some(if url.scheme() == "https" { LONGEST_IDLE } else { HTTP1_IDLE });
+        let connect_timeout = settings.connect_timeout.min(limit);
+        let proxy = proxies.of(url).cloned();
+        let client = settings::client(tls.clone(), proxy.as_ref(), &Pooling { idle, connect_timeout })?;
+        Ok(Self {
+            prefix: url[..Position::BeforePath].to_owned(),
+            host: host_of(url),
+            url: url.clone(),
+            proxy,
+            tls: tls.clone(),
+            connect_timeout,
+            connections: std::array::from_fn(|_| Semaphore::new(settings.max_connections.max(1))),
+            state: Mutex::new(State { client, is_http2: false, idle, reuse_from: None, heard: None }),
+        })
+    }
+
+    /// For messages: the host, and the proxy on the way to it.
+    pub(super) fn name(&self) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{} through the proxy {}", self.host, host_of(proxy)),
+            None => self.host.clone(),
+        }
+    }
+
+    /// One exchange within `limit`, once there is a connection to be had. `build` makes the request, anew where the server
+    /// did not take it.
+    pub(super) async fn send(
+        &self,
+        first: Exchange,
+        build: impl Fn() -> Exchange,
+        call: Call,
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<Answer, Fault> {
+        let connections = &self.connections[call.pool().index()];
+        let asked = Instant::now();
+        let _permit = match connections.try_acquire() {
+            Ok(permit) => Some(permit),
+            Err(_) if lock(&self.state).is_http2 => None,
+            Err(_) => {
+                let Ok(permit) = tokio::time::timeout_at(deadline, connections.acquire()).await else {
+                    let host = "the queue for a connection".to_owned();
+                    return Err(Fault::TimedOut { host, after: asked.elapsed() });
+                };
+                permit.ok()
+            }
+        };
+        if call.needs_live_connection() {
+            // Ends of connections that have reached this machine are heard of before one is chosen.
+            tokio::task::yield_now().await;
+        }
+        let started = Instant::now();
+        let until = deadline.min(started + limit);
+        match tokio::time::timeout_at(until, self.exchange(first, build)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(fault)) => {
+                if matches!(fault, Fault::Broken { .. }) {
+                    self.lost_a_request();
+                }
+                Err(self.explain(fault).await.at_host(self.name()))
+            }
+            Err(_) => {
+                self.timed_out(started);
+                Err(Fault::TimedOut { host: self.name(), after: started.elapsed() })
+            }
+        }
+    }
+
+    /// Says what a proxy answered that refused a tunnel.
+    async fn explain(&self, fault: Fault) -> Fault {
+        match (fault, &self.proxy) {
+            (Fault::Unreached { host, cause }, Some(proxy)) if is_refused_tunnel(&cause) => {
+                let cause = match refused_status(proxy, &self.url).await {
+                    Some(407) => Cause::new(Kind::ProxyLogin, "the proxy wants a login (407)"),
+                    Some(status) if status < 500 => {
+                        Cause::new(Kind::ProxyRefused, format!("the proxy refused with status {status}"))
+                    }
+                    Some(status) => Cause::new(Kind::Other, format!("the proxy failed with status {status}")),
+                    None => cause,
+                };
+                Fault::Unreached { host, cause }
+            }
+            (fault, _) => fault,
+        }
+    }
+
+    async fn exchange(&self, first: Exchange, build: impl Fn() -> Exchange) -> Result<Answer, Fault> {
+        let mut request = first.into_request();
+        let mut unprocessed = 0;
+        loop {
+            match self.client().execute(request).await {
+                Ok(response) => {
+                    self.learn(response.version(), response.headers());
+                    return Answer::read(response).await;
+                }
+                Err(error) if unprocessed < MOST_UNPROCESSED && is_unprocessed(&error) => {
+                    unprocessed += 1;
+                    request = build().into_request();
+                }
+                Err(error) => return Err(classify(&error, self.connect_timeout)),
+            }
+        }
+    }
+
+    fn client(&self) -> Client {
+        let mut state = lock(&self.state);
+        if state.reuse_from.is_some_and(|from| from <= Instant::now()) {
+            state.reuse_from = None;
+            self.renew(&mut state, Some(HTTP1_IDLE));
+        }
+        state.client.clone()
+    }
+
+    fn learn(&self, version: Version, headers: &HeaderMap) {
+        let mut state = lock(&self.state);
+        let is_first = state.heard.replace(Instant::now()).is_none();
+        state.is_http2 = version == Version::HTTP_2;
+        if is_first && !state.is_http2 {
+            let idle = announced(headers).map_or(Some(HTTP1_IDLE), |limit| {
+                limit.checked_sub(IDLE_MARGIN).filter(|rest| !rest.is_zero()).map(|rest| rest.min(LONGEST_IDLE))
+            });
+            if idle != state.idle {
+                self.renew(&mut state, idle);
+            }
+        }
+    }
+
+    /// The path may be dead where nothing has come from there since the request went out: other connections may get
+    /// through.
+    fn timed_out(&self, started: Instant) {
+        let mut state = lock(&self.state);
+        if state.heard.is_none_or(|heard| heard < started) {
+            let idle = state.idle;
+            self.renew(&mut state, idle);
+        }
+    }
+
+    fn lost_a_request(&self) {
+        let mut state = lock(&self.state);
+        if !state.is_http2 {
+            state.reuse_from = Some(Instant::now() + NO_REUSE);
+            if state.idle.is_some() {
+                self.renew(&mut state, None);
+            }
+        }
+    }
+
+    /// Leaves all connections: requests under way keep theirs, new ones get others.
+    fn renew(&self, state: &mut State, idle: Option<Duration>) {
+        let pooling = Pooling { idle, connect_timeout: self.connect_timeout };
+        if let Ok(client) = settings::client(self.tls.clone(), self.proxy.as_ref(), &pooling) {
+            (state.client, state.idle) = (client, idle);
+        }
+    }
+}
+
+/// `Keep-Alive: timeout=…`, in seconds.
+fn announced(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let timeout = value
+        .split(',')
+        .filter_map(|part| part.trim().split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"));
+    timeout.and_then(|(_, seconds)| seconds.trim().parse().ok()).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn an_announced_idle_limit_is_read() {
+        let limit = |value: &'static str| {
+            announced(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("keep-alive"),
+                HeaderValue::from_static(value),
+            )]))
+        };
+        assert_eq!(limit("timeout=5"), Some(Duration::from_secs(5)));
+        assert_eq!(limit("max=100, Timeout = 15"), Some(Duration::from_secs(15)));
+        assert_eq!(limit("max=100"), None);
+        assert_eq!(limit("timeout=soon"), None);
+    }
+}
