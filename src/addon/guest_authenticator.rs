@@ -156,7 +156,11 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) {
         let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge.run_plain(call, abortable, async move { Ok(quote(core.access_token_entered(entry).await?.expose())) });
+        self.bridge.run_plain(
+            call,
+            abortable,
+            async move { Ok(quote(core.access_token_entered(entry).await?.expose())) },
+        );
     }
 
     /// Drops an access token that the API refused.
@@ -169,14 +173,17 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
         let (core, entry, refresh_token) = (self.core.clone(), self.core.enter(), Secret::new(refresh_token));
-        self.bridge.run_plain(call, abortable, async move { Ok(quote(core.rotate_entered(entry, &refresh_token).await?.expose())) });
+        self.bridge.run_plain(call, abortable, async move {
+            Ok(quote(core.rotate_entered(entry, &refresh_token).await?.expose()))
+        });
     }
 
     /// Resolves when a token is there and connections are open.
     #[napi(catch_unwind)]
     pub fn warm_up(&self, call: u32, abortable: bool) {
         let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge.run_plain(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) });
+        self.bridge
+            .run_plain(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) });
     }
 
     /// Resolves with the dead letters as a JSON array.
@@ -197,7 +204,8 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) {
         let core = self.core.clone();
-        self.bridge.run_plain(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) });
+        self.bridge
+            .run_plain(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) });
     }
 
     /// Resolves when no analytics event waits; with an outbox on disk, when none is due.

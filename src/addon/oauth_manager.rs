@@ -44,9 +44,8 @@ impl NativeOAuthManager {
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) {
         let (oauth, entry) = (Arc::clone(&self.oauth), self.lifecycle.enter());
-        self.bridge.run_plain(call, abortable, async move {
-            Ok(quote(entry?.run(|| oauth.access_token()).await?.expose()))
-        });
+        self.bridge
+            .run_plain(call, abortable, async move { Ok(quote(entry?.run(|| oauth.access_token()).await?.expose())) });
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.

@@ -25,8 +25,8 @@ pub(super) fn runtime() -> Result<&'static Handle, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let handle =
-        start().map_err(|error| Error::new(Code::Internal, format!("The native thread could not be started: {error}")))?;
+    let handle = start()
+        .map_err(|error| Error::new(Code::Internal, format!("The native thread could not be started: {error}")))?;
     Ok(RUNTIME.get_or_init(|| handle))
 }
 

@@ -28,12 +28,7 @@ impl ToNapiValue for Text {
                 }
                 None => {
                     let plain = text.as_str();
-                    sys::napi_create_string_utf8(
-                        env,
-                        plain.as_ptr().cast(),
-                        plain.len().cast_signed(),
-                        &raw mut value,
-                    )
+                    sys::napi_create_string_utf8(env, plain.as_ptr().cast(), plain.len().cast_signed(), &raw mut value)
                 }
             }
         })?;
