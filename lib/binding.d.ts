@@ -5,8 +5,10 @@ export type OrFailure<T> = T | string;
 
 /** The connection of one JavaScript environment to the core. */
 export declare class Bridge {
-  /** `dispatch` gets every batch. */
-  constructor(dispatch: (batch: string) => void)
+  /** Calls can be made with it at once. */
+  constructor()
+  /** From now on `dispatch` gets every batch, beginning with what has gathered. */
+  connect(dispatch: (batch: string) => void): void
   /** Ends a call: its future is dropped, and it settles with the code `ABORTED`. */
   abort(call: number): void
   /** The answer to a wanted token; without a token, the request for it fails. */
@@ -191,7 +193,9 @@ export declare enum PayloadTrait {
   /** It is an object and no array. */
   IsObject = 32,
   /** What zod calls a plain object is in `attributes`. */
-  HasRecord = 64
+  HasRecord = 64,
+  /** There are `Oddities`. */
+  HasOddities = 128
 }
 
 /** The key of the session of an address and a channel. */

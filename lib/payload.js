@@ -19,7 +19,8 @@ const hasOwn = Function.prototype.call.bind(objectPrototype.hasOwnProperty);
 const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnumerable);
 
 const { Email, Consent, ChannelId, Name, Attributes, Traits, Oddities } = native.PayloadPart;
-const { HasEmail, HasConsent, HasChannelId, HasName, HasAttributes, IsObject, HasRecord } = native.PayloadTrait;
+const { HasEmail, HasConsent, HasChannelId, HasName, HasAttributes, IsObject, HasRecord, HasOddities } =
+  native.PayloadTrait;
 
 /** @param {unknown} value */
 const isObject = (value) => typeof value === 'object' && value !== null && !isArray(value);
@@ -73,6 +74,8 @@ function inspect(payload) {
     found[Attributes] = copyOf(attributes, found);
   }
   if ('attributes' in payload) traits |= HasAttributes;
+
+  if (found[Oddities] !== undefined) traits |= HasOddities;
 
   found[Traits] = traits;
   return found;

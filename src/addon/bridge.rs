@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -38,7 +38,7 @@ pub struct Bridge {
 
 /// What tasks need of a [`Bridge`].
 pub(super) struct BridgeHandle {
-    dispatch: Dispatch,
+    dispatch: OnceLock<Dispatch>,
     queue: Arc<Queue>,
     abortable: Mutex<HashMap<u32, AbortHandle>>,
     token_requests: Mutex<HashMap<u32, oneshot::Sender<Option<Secret>>>>,
@@ -56,25 +56,17 @@ struct Queue {
 
 #[napi]
 impl Bridge {
-    /// `dispatch` gets every batch.
+    /// Calls can be made with it at once.
     #[napi(constructor, catch_unwind)]
-    pub fn new(
-        env: Env,
-        #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>,
-    ) -> napi::Result<Self> {
+    pub fn new(env: Env) -> napi::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let (taken, closing) = (Arc::clone(&queue), Arc::clone(&queue));
-        let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
-            // First: what is queued from here on needs, and gets, a turn of its own.
-            taken.scheduled.store(false, Ordering::SeqCst);
-            Ok(Batch(std::mem::take(&mut *lock(&taken.messages))))
-        })?;
+        let closing = Arc::clone(&queue);
         env.add_env_cleanup_hook((), move |()| {
             closing.closed.store(true, Ordering::SeqCst);
             lock(&closing.messages).clear();
         })?;
         let handle = BridgeHandle {
-            dispatch,
+            dispatch: OnceLock::new(),
             queue,
             abortable: Mutex::default(),
             token_requests: Mutex::default(),
@@ -82,6 +74,24 @@ impl Bridge {
             next_request: AtomicU32::new(0),
         };
         Ok(Self { handle: Arc::new(handle) })
+    }
+
+    /// From now on `dispatch` gets every batch, beginning with what has gathered.
+    #[napi(catch_unwind)]
+    pub fn connect(
+        &self,
+        #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>,
+    ) -> napi::Result<()> {
+        let taken = Arc::clone(&self.handle.queue);
+        let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
+            // First: what is queued from here on needs, and gets, a turn of its own.
+            taken.scheduled.store(false, Ordering::SeqCst);
+            Ok(Batch(std::mem::take(&mut *lock(&taken.messages))))
+        })?;
+        if self.handle.dispatch.set(dispatch).is_ok() && !lock(&self.handle.queue.messages).is_empty() {
+            self.handle.deliver();
+        }
+        Ok(())
     }
 
     /// Ends a call: its future is dropped, and it settles with the code `ABORTED`.
@@ -215,7 +225,10 @@ impl BridgeHandle {
     }
 
     fn deliver(&self) {
-        self.dispatch.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        // What is sent before is delivered when the bridge is connected.
+        if let Some(dispatch) = self.dispatch.get() {
+            dispatch.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub enum PayloadTrait {
     IsObject = 32,
     /// What zod calls a plain object is in `attributes`.
     HasRecord = 64,
+    /// There are `Oddities`.
+    HasOddities = 128,
 }
 
 /// What nearly no payload has, but zod would look at.
@@ -81,19 +83,16 @@ impl FromNapiValue for Payload<'_> {
             check_status!(unsafe { sys::napi_get_element(env, array, part, &raw mut value) })?;
             napi::Result::Ok(value)
         };
-        let mut values = [Value::NONE; Key::ALL.len()];
+        // SAFETY: handles of this call, here and below, whose scope `'_` cannot outlive.
+        let traits = unsafe { u32::from_napi_value(env, part(PayloadPart::Traits as u32)?)? };
+        let mut payload = Self { traits, values: [Value::NONE; Key::ALL.len()], oddities: None };
         for key in Key::ALL {
-            // SAFETY: a handle of this call, whose scope `'_` cannot outlive.
-            values[key as usize] = unsafe { Js::adopt(part(key as u32)?) };
+            payload.values[key as usize] = unsafe { Js::adopt(part(key as u32)?) };
         }
-        // SAFETY: as above.
-        let (traits, oddities) = unsafe {
-            (
-                u32::from_napi_value(env, part(PayloadPart::Traits as u32)?)?,
-                Option::from_napi_value(env, part(PayloadPart::Oddities as u32)?)?,
-            )
-        };
-        Ok(Self { traits, values, oddities })
+        if payload.has(PayloadTrait::HasOddities as u32) {
+            payload.oddities = Some(unsafe { Oddities::from_napi_value(env, part(PayloadPart::Oddities as u32)?)? });
+        }
+        Ok(payload)
     }
 }
 
