@@ -7,10 +7,11 @@ use std::time::Duration;
 use redis::{FromRedisValue, Value, from_redis_value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::command::Command;
 use super::fault::{Remedy, StoreFault};
+use super::refusals::{RECONNECT_MAX, Refusals, half_jitter, reconnect_delay};
 use super::settings::RedisSettings;
 use super::topology::{ServerConnection, open};
 use crate::error::Error;
@@ -23,19 +24,18 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// For one server of an attempt, with TLS and login; one that is there takes milliseconds.
 const SERVER_LIMIT: Duration = Duration::from_millis(700);
 
-/// Between attempts to connect: full jitter, so that a restarted server does not meet all processes at once. The upper
-/// bound is what a recovery may take at most.
-const RECONNECT_BASE: Duration = Duration::from_millis(50);
-const RECONNECT_MAX: Duration = Duration::from_secs(2);
-
 /// A connection without an answer for this long, with commands waiting, is given up: its server hangs or was replaced.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// After this long without a connection, commands fail at once instead of waiting for one.
+/// After this long without a connection, or with refusals, commands fail at once instead of waiting for better times.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Before a command is repeated that the server refused for the moment.
-const REPEAT_AFTER: Duration = Duration::from_millis(20);
+/// Bounds of the wait before a command is repeated that the server refused for the moment.
+const REPEAT_BASE: Duration = Duration::from_millis(20);
+const REPEAT_MAX: Duration = Duration::from_millis(200);
+
+/// The number of no connection.
+const NONE: u64 = u64::MAX;
 
 /// A connection to a shared store. Clones share it.
 #[derive(Clone)]
@@ -47,6 +47,9 @@ struct Inner {
     state: watch::Sender<ConnectionState>,
     /// When the last answer came.
     heard: Mutex<Instant>,
+    /// The number of the last connection that brought an answer.
+    answered: AtomicU64,
+    refusals: Mutex<Refusals>,
     failures: AtomicU64,
     looks_again: AtomicBool,
 }
@@ -70,7 +73,8 @@ enum ConnectionState {
     Idle,
     /// An attempt runs or waits for its time. The first one has no cause before it has failed.
     Down {
-        since: Instant,
+        /// From then on, commands do not wait for a connection.
+        fails_at: Instant,
         cause: Option<StoreFault>,
     },
     Up {
@@ -88,6 +92,8 @@ impl Redis {
             label,
             state: watch::Sender::new(ConnectionState::Idle),
             heard: Mutex::new(Instant::now()),
+            answered: AtomicU64::new(NONE),
+            refusals: Mutex::default(),
             failures: AtomicU64::new(0),
             looks_again: AtomicBool::new(false),
         }))
@@ -168,6 +174,7 @@ impl Inner {
                 Ok(Ok(value)) => match value.extract_error() {
                     Ok(value) => {
                         *lock(&self.heard) = Instant::now();
+                        self.answered.store(number, Ordering::Relaxed);
                         return Ok(value);
                     }
                     Err(error) => error.into(),
@@ -183,8 +190,15 @@ impl Inner {
                 Remedy::SendScript | Remedy::Fail => {
                     return Err(FailedCommand { error: self.unavailable(&fault), refused: true });
                 }
-                Remedy::Reconnect => self.discard(number, &fault),
-                Remedy::Wait => sleep(REPEAT_AFTER).await,
+                Remedy::Reconnect if self.answered.load(Ordering::Relaxed) == number => self.discard(number, &fault),
+                // A server that hangs up on everybody refuses, too.
+                Remedy::Reconnect | Remedy::ReconnectLater | Remedy::LogInLater => self.refused(number, &fault),
+                Remedy::Wait if lock(&self.refusals).add(Instant::now()).elapsed() >= PATIENCE => {
+                    return Err(self.unavailable(&fault).into());
+                }
+                Remedy::Wait | Remedy::Repeat => {
+                    sleep_until(until.min(Instant::now() + half_jitter(REPEAT_BASE, REPEAT_MAX, attempt))).await;
+                }
                 Remedy::TimedOut if lock(&self.heard).elapsed() >= SILENCE => self.discard(number, &fault),
                 Remedy::TimedOut if attempt > 0 && server.is_cluster() => self.look_again(number),
                 Remedy::TimedOut => {}
@@ -207,7 +221,7 @@ impl Inner {
             let waits_until = match &*changes.borrow_and_update() {
                 ConnectionState::Up { server, number } => return Ok((server.clone(), *number)),
                 ConnectionState::Closed => return Err(Error::closed()),
-                ConnectionState::Down { since, .. } => until.min(*since + PATIENCE),
+                ConnectionState::Down { fails_at, .. } => until.min(*fails_at),
                 ConnectionState::Idle => until,
             };
             if timeout_at(waits_until, changes.changed()).await.is_err() {
@@ -229,26 +243,38 @@ impl Inner {
         let starts = self.state.send_if_modified(|state| {
             let is_idle = matches!(state, ConnectionState::Idle);
             if is_idle {
-                *state = ConnectionState::Down { since: Instant::now(), cause: None };
+                *state = ConnectionState::Down { fails_at: Instant::now() + PATIENCE, cause: None };
             }
             is_idle
         });
         if starts {
-            tokio::spawn(connect(Arc::downgrade(self), 0));
+            tokio::spawn(connect(Arc::downgrade(self), 0, Duration::ZERO));
         }
     }
 
-    /// Gives a connection up, unless another one has taken its place, and makes the next.
+    /// Gives a broken connection up and makes the next.
     fn discard(self: &Arc<Self>, broken: u64, cause: &StoreFault) {
+        self.replace(broken, cause, Instant::now() + PATIENCE, || Duration::ZERO);
+    }
+
+    /// Gives a connection up whose server refuses, and makes the next one after a pause.
+    fn refused(self: &Arc<Self>, refused: u64, cause: &StoreFault) {
+        let since = lock(&self.refusals).add(Instant::now());
+        let fails_at = if cause.remedy() == Remedy::LogInLater { Instant::now() } else { since + PATIENCE };
+        self.replace(refused, cause, fails_at, || lock(&self.refusals).pause());
+    }
+
+    /// Makes a connection in the place of `old`, unless somebody has done so.
+    fn replace(self: &Arc<Self>, old: u64, cause: &StoreFault, fails_at: Instant, pause: impl FnOnce() -> Duration) {
         let gives_up = self.state.send_if_modified(|state| {
-            let is_current = matches!(state, ConnectionState::Up { number, .. } if *number == broken);
+            let is_current = matches!(state, ConnectionState::Up { number, .. } if *number == old);
             if is_current {
-                *state = ConnectionState::Down { since: Instant::now(), cause: Some(cause.clone()) };
+                *state = ConnectionState::Down { fails_at, cause: Some(cause.clone()) };
             }
             is_current
         });
         if gives_up {
-            tokio::spawn(connect(Arc::downgrade(self), broken + 1));
+            tokio::spawn(connect(Arc::downgrade(self), old + 1, pause()));
         }
     }
 
@@ -280,8 +306,9 @@ impl Inner {
     }
 }
 
-/// Connects, however long it takes; ends with the instance.
-async fn connect(connection: Weak<Inner>, number: u64) {
+/// Connects after a pause, however often it takes; ends with the instance.
+async fn connect(connection: Weak<Inner>, number: u64, pause: Duration) {
+    sleep(pause).await;
     let mut attempt = 0;
     loop {
         let Some(inner) = connection.upgrade() else { return };
@@ -305,14 +332,21 @@ async fn connect(connection: Weak<Inner>, number: u64) {
             Err(_) => StoreFault::NoConnection(CONNECT_LIMIT),
         };
         inner.state.send_if_modified(|state| {
-            if let ConnectionState::Down { cause, .. } = state {
-                *cause = Some(failure);
+            let ConnectionState::Down { fails_at, cause } = state else { return false };
+            // Only then somebody must wake up for it: the time at which they give up has changed.
+            let is_hopeless = failure.remedy() == Remedy::LogInLater;
+            if is_hopeless {
+                *fails_at = Instant::now();
             }
-            // Nobody needs to wake up for it: the time at which they give up has not changed.
-            false
+            *cause = Some(failure);
+            is_hopeless
         });
         drop(inner);
-        sleep(full_jitter(RECONNECT_BASE, RECONNECT_MAX, attempt)).await;
+        sleep(reconnect_delay(attempt)).await;
         attempt += 1;
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

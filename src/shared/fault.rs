@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::RedisError;
+use redis::{ErrorKind, RedisError};
 
 use crate::error::{Code, Error};
 
@@ -11,22 +11,35 @@ use crate::error::{Code, Error};
 pub(super) enum Remedy {
     /// The server does not know the script.
     SendScript,
-    /// Another connection: this one is broken, or its server is not the primary any more.
+    /// Another connection at once: this one is broken.
     Reconnect,
-    /// Soon again on the same connection.
+    /// Another connection after a pause: this one's server is starting, not the primary any more, or has too many clients.
+    ReconnectLater,
+    /// Another connection after a pause, but not for this command: nothing here helps until somebody corrects the
+    /// credentials.
+    LogInLater,
+    /// Again on the same connection after a pause: this command came at the wrong moment.
+    Repeat,
+    /// The same, but the server refuses others too.
     Wait,
     /// No answer in time.
     TimedOut,
-    /// Nothing here helps: wrong credentials, no permission, a full server.
+    /// Nothing here helps: no permission, a full server.
     Fail,
 }
 
 fn remedy(error: &RedisError) -> Remedy {
     match error.code() {
         Some("NOSCRIPT") => Remedy::SendScript,
-        // Credentials were changed, the server has become a replica, or it has just started.
-        Some("NOAUTH" | "READONLY" | "MASTERDOWN" | "LOADING") => Remedy::Reconnect,
-        Some("CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" | "NOREPLICAS") => Remedy::Wait,
+        Some("READONLY" | "MASTERDOWN" | "LOADING") => Remedy::ReconnectLater,
+        Some("NOAUTH" | "WRONGPASS") => Remedy::LogInLater,
+        _ if error.kind() == ErrorKind::AuthenticationFailed => Remedy::LogInLater,
+        // It has no code of its own.
+        Some("ERR") if error.detail().is_some_and(|detail| detail.contains("max number of clients")) => {
+            Remedy::ReconnectLater
+        }
+        Some("TRYAGAIN" | "MOVED" | "ASK") => Remedy::Repeat,
+        Some("CLUSTERDOWN" | "NOREPLICAS") => Remedy::Wait,
         Some(_) => Remedy::Fail,
         None if error.is_timeout() => Remedy::TimedOut,
         None => Remedy::Reconnect,
@@ -79,11 +92,15 @@ mod tests {
     fn every_kind_of_refusal_has_its_remedy() {
         let table = [
             ("NOSCRIPT No matching script", Remedy::SendScript),
-            ("READONLY You can't write against a read only replica.", Remedy::Reconnect),
-            ("LOADING Redis is loading the dataset in memory", Remedy::Reconnect),
-            ("NOAUTH Authentication required.", Remedy::Reconnect),
+            ("READONLY You can't write against a read only replica.", Remedy::ReconnectLater),
+            ("LOADING Redis is loading the dataset in memory", Remedy::ReconnectLater),
+            ("MASTERDOWN Link with MASTER is down", Remedy::ReconnectLater),
+            ("ERR max number of clients reached", Remedy::ReconnectLater),
+            ("ERR unknown command", Remedy::Fail),
+            ("NOAUTH Authentication required.", Remedy::LogInLater),
+            ("WRONGPASS invalid username-password pair or user is disabled.", Remedy::LogInLater),
             ("CLUSTERDOWN The cluster is down", Remedy::Wait),
-            ("TRYAGAIN Multiple keys request during rehashing of slot", Remedy::Wait),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", Remedy::Repeat),
             ("NOREPLICAS Not enough good replicas to write.", Remedy::Wait),
             ("OOM command not allowed when used memory > 'maxmemory'.", Remedy::Fail),
             ("NOPERM this user has no permissions", Remedy::Fail),

@@ -6,6 +6,7 @@
 //! - [`connection`]: makes it, keeps it, makes it again
 //! - [`command`]: what is sent
 //! - [`fault`]: what a failed command means
+//! - [`refusals`]: how a server is spared that refuses
 //! - [`encryption`]: key names and values that nobody else can read
 //! - [`encrypted_store`]: such values in Redis
 //! - [`lock`]: keeps processes from doing the same work at once
@@ -19,6 +20,7 @@ mod encryption;
 mod fault;
 pub(crate) mod limiter;
 mod lock;
+mod refusals;
 mod rotations;
 mod sessions;
 pub mod settings;

@@ -3,6 +3,7 @@
 mod limiter;
 mod limiter_twin;
 mod outages;
+mod refusals;
 mod server;
 mod tokens;
 

@@ -14,11 +14,17 @@ pub(crate) struct Server {
     process: Child,
     port: u16,
     directory: std::path::PathBuf,
+    more: Vec<&'static str>,
 }
 
 impl Server {
     /// Nothing, and a loud line, where it is not installed.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these arguments.
+    pub(crate) async fn start_with(more: &[&'static str]) -> Option<Self> {
         let program = program();
         if Command::new(&program).arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("SKIPPED: {program} is not installed, shared sessions are not tested");
@@ -27,7 +33,8 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let directory = std::env::temp_dir().join(format!("genesys-guest-auth-redis-{port}"));
         std::fs::create_dir_all(&directory).expect("a temporary folder");
-        let server = Self { process: launch(port, &directory), port, directory };
+        let more = more.to_vec();
+        let server = Self { process: launch(port, &directory, &more), port, directory, more };
         server.is_up().await;
         Some(server)
     }
@@ -50,7 +57,7 @@ impl Server {
     }
 
     pub(crate) async fn restart(&mut self) {
-        self.process = launch(self.port, &self.directory);
+        self.process = launch(self.port, &self.directory, &self.more);
         self.is_up().await;
     }
 
@@ -91,10 +98,11 @@ fn program() -> String {
     format!("{kind}-server")
 }
 
-fn launch(port: u16, directory: &std::path::Path) -> Child {
+fn launch(port: u16, directory: &std::path::Path, more: &[&str]) -> Child {
     Command::new(program())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(directory)
+        .args(more)
         .stdout(Stdio::null())
         .spawn()
         .expect("the server starts")
