@@ -41,6 +41,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// another realm than the caller's in Jest and in `vm` contexts.
 type OrFailure<T> = napi::Result<Either<T, String>>;
 
+#[expect(clippy::unnecessary_wraps, reason = "what a method returns to napi's glue")]
 fn or_failure<T>(outcome: Result<T, Error>) -> OrFailure<T> {
     Ok(match outcome {
         Ok(value) => Either::A(value),

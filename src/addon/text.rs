@@ -22,14 +22,11 @@ impl ToNapiValue for Text {
         let mut value = std::ptr::null_mut();
         // SAFETY: `env` is the environment whose thread this runs on; pointers and lengths describe what is copied.
         check_status!(unsafe {
-            match text.units() {
-                Some(units) => {
-                    sys::napi_create_string_utf16(env, units.as_ptr(), units.len().cast_signed(), &raw mut value)
-                }
-                None => {
-                    let plain = text.as_str();
-                    sys::napi_create_string_utf8(env, plain.as_ptr().cast(), plain.len().cast_signed(), &raw mut value)
-                }
+            if let Some(units) = text.units() {
+                sys::napi_create_string_utf16(env, units.as_ptr(), units.len().cast_signed(), &raw mut value)
+            } else {
+                let plain = text.as_str();
+                sys::napi_create_string_utf8(env, plain.as_ptr().cast(), plain.len().cast_signed(), &raw mut value)
             }
         })?;
         Ok(value)

@@ -32,7 +32,6 @@ pub(crate) enum Rule {
     AuditEmail,
     #[error("is required where auditEmail is 'hashed'")]
     SecretForHashes,
-    #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a rule of the enricher that the package exports"))]
     #[error("is required where {given} is given: both are needed to write attributes")]
     #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a rule of a part of the package"))]
     AlsoRequired { given: &'static str },

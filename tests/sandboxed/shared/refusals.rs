@@ -60,13 +60,17 @@ async fn refuses(server: &Server, case: Case) {
     }
     let before = admin.connections();
     let auth = authenticator(&sandbox, server.store(case.fields));
-    let error = timeout(ENDS_WITHIN, authenticate(&auth, &guest())).await.unwrap().unwrap_err();
+    let error =
+        timeout(ENDS_WITHIN, authenticate(&auth, &guest())).await.expect("the call ends").expect_err("Redis refuses");
     assert_eq!(error.code(), Code::StoreUnavailable);
     assert!(error.details().message.contains(case.says), "{error}");
     let after_one = admin.connections();
     assert!((1..=MOST_CONNECTIONS).contains(&(after_one - before)), "{} connections: {error}", after_one - before);
     for _ in 0..20 {
-        let error = timeout(ENDS_WITHIN, authenticate(&auth, &guest())).await.unwrap().unwrap_err();
+        let error = timeout(ENDS_WITHIN, authenticate(&auth, &guest()))
+            .await
+            .expect("the call ends")
+            .expect_err("Redis refuses");
         assert_eq!(error.code(), Code::StoreUnavailable);
     }
     let later = admin.connections() - after_one;
