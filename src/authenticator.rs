@@ -19,7 +19,7 @@ use crate::crm::Crm;
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
-use crate::guest_api::{GuestApi, Tokens, Trip};
+use crate::guest_api::{CallContext, GuestApi, Tokens};
 use crate::lifecycle::{Entry, Lifecycle};
 use crate::metrics::Failures;
 use crate::net::client::Http;
@@ -244,8 +244,8 @@ impl Authenticator {
     }
 
     pub(crate) async fn rotate_entered(&self, entry: Entry, refresh_token: &Secret) -> Result<Secret, Error> {
-        let trip = Trip::new(self.0.traffic.total_timeout);
-        let fresh = entry?.run(|| self.0.within(&trip, || self.0.rotation.rotate(refresh_token, &trip))).await?;
+        let context = CallContext::new(self.0.traffic.total_timeout);
+        let fresh = entry?.run(|| self.0.within(&context, || self.0.rotation.rotate(refresh_token, &context))).await?;
         self.0.guests.refreshed(refresh_token, &fresh);
         Ok(fresh.token)
     }
@@ -259,13 +259,13 @@ impl Outcome {
 
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
-        let trip = Trip::new(self.traffic.total_timeout);
+        let context = CallContext::new(self.traffic.total_timeout);
         self.api.sender.limiter.refresh();
         let session_key = session_key(&request.email.as_str().into(), &request.channel_id);
         let mut session = self.sessions.reserve(session_key.lossless()).await?;
         let admitted = async {
-            let place = self.enricher.admit(&trip).await?;
-            Ok((place, self.admitted(request, &session, &trip).await?))
+            let place = self.enricher.admit(&context).await?;
+            Ok((place, self.admitted(request, &session, &context).await?))
         };
         let (place, (guest, profile)) = match admitted.await {
             Ok(admitted) => admitted,
@@ -277,15 +277,15 @@ impl Inner {
         session.belongs_to(&guest);
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
-        let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &trip).await;
+        let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &context).await;
 
-        let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &trip.request_id);
+        let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &context.request_id);
         let profile = profile.as_ref();
-        let facts = self.enricher.report(&whom, profile, enrichment, started, place, trip.deadline).await;
+        let facts = self.enricher.report(&whom, profile, enrichment, started, place, context.deadline).await;
         // Last: a call that ends before leaves no session behind.
         session.keep(guest.expires_in).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
-        Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: trip.request_id, facts })
+        Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: context.request_id, facts })
     }
 
     /// The guest and the profile, side by side; a guest that cannot be had ends the lookup too.
@@ -293,26 +293,26 @@ impl Inner {
         &self,
         request: &GuestRequest,
         session: &Reservation,
-        trip: &Trip,
+        context: &CallContext,
     ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
-        let Ok(_permit) = tokio::time::timeout_at(trip.deadline, self.admission.acquire()).await else {
-            return Err(self.too_long(trip).with_retryable(true));
+        let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.admission.acquire()).await else {
+            return Err(self.too_long(context).with_retryable(true));
         };
         // Whoever held the place before may have kept it until this very moment. Nothing has been sent.
-        if Instant::now() >= trip.deadline {
-            return Err(self.too_long(trip).with_retryable(true));
+        if Instant::now() >= context.deadline {
+            return Err(self.too_long(context).with_retryable(true));
         }
         // The lookup ends by the deadline on its own: a guest that exists by then is not lost to a slow CRM.
-        let profile = async { Ok(self.enricher.profile(&request.email, trip).await) };
-        try_join(self.within(trip, || self.guest(request, session.key(), trip)), profile).await
+        let profile = async { Ok(self.enricher.profile(&request.email, context).await) };
+        try_join(self.within(context, || self.guest(request, session.key(), context)), profile).await
     }
 
-    async fn guest(&self, request: &GuestRequest, key: KeyHash, trip: &Trip) -> Result<Guest, Error> {
+    async fn guest(&self, request: &GuestRequest, key: KeyHash, context: &CallContext) -> Result<Guest, Error> {
         if let Some(preflight) = &self.preflight {
-            preflight.check(request.channel_id.as_str(), trip).await?;
+            preflight.check(request.channel_id.as_str(), context).await?;
         }
-        let guest = match self.api.create(request, trip).await {
-            Err(error) if error.code() == Code::Conflict => self.recover(key, trip, error).await?,
+        let guest = match self.api.create(request, context).await {
+            Err(error) if error.code() == Code::Conflict => self.recover(key, context, error).await?,
             outcome => outcome?,
         };
         // At once: were the call to end later on, this is what resolves the conflict that the next one meets.
@@ -321,7 +321,7 @@ impl Inner {
     }
 
     /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
-    async fn recover(&self, key: KeyHash, trip: &Trip, conflict: Error) -> Result<Guest, Error> {
+    async fn recover(&self, key: KeyHash, context: &CallContext, conflict: Error) -> Result<Guest, Error> {
         let known = match self.guests.get(key) {
             Some(known) => Some(known),
             None => self.sessions.known(key).await,
@@ -329,7 +329,7 @@ impl Inner {
         match known {
             Some(KnownGuest::Live(guest)) => Ok(guest),
             Some(KnownGuest::Refreshable(guest, refresh_token)) => {
-                let fresh = self.rotation.rotate(&refresh_token, trip).await.map_err(|_| conflict.clone())?;
+                let fresh = self.rotation.rotate(&refresh_token, context).await.map_err(|_| conflict.clone())?;
                 guest.renewed(&fresh).ok_or(conflict)
             }
             None => Err(conflict),
@@ -337,17 +337,17 @@ impl Inner {
     }
 
     /// The whole call's time limit.
-    async fn within<T, F>(&self, trip: &Trip, work: impl FnOnce() -> F) -> Result<T, Error>
+    async fn within<T, F>(&self, context: &CallContext, work: impl FnOnce() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        tokio::time::timeout_at(trip.deadline + GRACE, work()).await.unwrap_or_else(|_| Err(self.too_long(trip)))
+        tokio::time::timeout_at(context.deadline + GRACE, work()).await.unwrap_or_else(|_| Err(self.too_long(context)))
     }
 
-    fn too_long(&self, trip: &Trip) -> Error {
+    fn too_long(&self, context: &CallContext) -> Error {
         let limit = self.traffic.total_timeout.as_millis();
         Error::new(Code::Timeout, format!("The call took longer than {limit} ms (timeouts.totalMs)"))
-            .with_request_id(trip.request_id.clone())
+            .with_request_id(context.request_id.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Code, Error};
-use crate::guest_api::{GuestApi, Trip};
+use crate::guest_api::{CallContext, GuestApi};
 use crate::json::Members;
 use crate::net::flight::Flights;
 use crate::sync::lock;
@@ -31,25 +31,25 @@ impl Preflight {
     }
 
     /// Fails with [`Code::ChannelUnavailable`] when the channel is unknown or disabled.
-    pub(crate) async fn check(&self, channel_id: &str, trip: &Trip) -> Result<(), Error> {
+    pub(crate) async fn check(&self, channel_id: &str, context: &CallContext) -> Result<(), Error> {
         let now = Instant::now();
         let known = lock(&self.verdicts).get(channel_id).filter(|(_, until)| *until > now).map(|(usable, _)| *usable);
         let usable = match known {
             Some(usable) => usable,
-            None => self.ask(channel_id, trip).await?,
+            None => self.ask(channel_id, context).await?,
         };
         if usable {
             return Ok(());
         }
         Err(Error::new(Code::ChannelUnavailable, format!("Channel {channel_id} is unknown or disabled"))
-            .with_request_id(trip.request_id.clone()))
+            .with_request_id(context.request_id.clone()))
     }
 
-    async fn ask(&self, channel_id: &str, trip: &Trip) -> Result<bool, Error> {
+    async fn ask(&self, channel_id: &str, context: &CallContext) -> Result<bool, Error> {
         let (api, verdicts) = (Arc::clone(&self.api), Arc::clone(&self.verdicts));
-        let (channel, trip) = (channel_id.to_owned(), trip.clone());
+        let (channel, context) = (channel_id.to_owned(), context.clone());
         let flight = self.flights.join(channel_id.to_owned(), || async move {
-            let answer = api.channel(&channel, &trip).await?;
+            let answer = api.channel(&channel, &context).await?;
             let usable = answer.is_some_and(|body| is_enabled(&body));
             let mut verdicts = lock(&verdicts);
             if verdicts.len() >= MOST_REMEMBERED {

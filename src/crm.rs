@@ -11,9 +11,21 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::json::{Members, spread};
-use crate::net::exchange::{Call, Exchange};
+use crate::net::exchange::Exchange;
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
 use crate::net::redact::COMPONENT;
-use crate::net::retry::Sender;
+use crate::net::retry::{SendOptions, Sender};
+
+/// Nobody waits for a second try.
+const LOOKUP: Operation = Operation {
+    label: "CRM profile lookup",
+    option: "crmBaseUrl",
+    retry: RetrySafety::SingleTry,
+    limit: None,
+    pool: ConnectionPool::new(1),
+    body: BodyStyle::Text,
+    is_throttle: no_other_throttle,
+};
 
 /// Looks profiles up at `GET {base}/profiles?email=`.
 pub(crate) struct Crm {
@@ -42,12 +54,11 @@ impl Crm {
     pub(crate) async fn profile(&self, email: &str, deadline: Instant) -> Option<Profile> {
         let mut url = self.profiles.clone();
         url.set_query(Some(&format!("email={}", utf8_percent_encode(email, COMPONENT))));
-        let profile =
-            match self.sender.once(Call::Crm, self.timeout, deadline, || Exchange::new(Method::GET, url.clone())).await
-            {
-                Ok(answer) => Profile::parse(&answer.text()),
-                Err(_) => None,
-            };
+        let options = SendOptions { operation: &LOOKUP, timeout: self.timeout, deadline };
+        let profile = match self.sender.once(options, || Exchange::new(Method::GET, url.clone())).await {
+            Ok(answer) => Profile::parse(&answer.text()),
+            Err(_) => None,
+        };
         if profile.is_none() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }

@@ -11,7 +11,7 @@ use crate::analytics::{Event, Outbox, Place, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::crm::{Crm, Profile};
 use crate::error::{Code, Error};
-use crate::guest_api::{GuestApi, Trip};
+use crate::guest_api::{CallContext, GuestApi};
 use crate::json::Members;
 use crate::validation::GuestRequest;
 
@@ -38,9 +38,9 @@ pub(crate) struct Enricher {
 }
 
 impl Enricher {
-    pub(crate) async fn profile(&self, email: &str, trip: &Trip) -> Option<Profile> {
+    pub(crate) async fn profile(&self, email: &str, context: &CallContext) -> Option<Profile> {
         match &self.crm {
-            Some(crm) => crm.profile(email, trip.deadline).await,
+            Some(crm) => crm.profile(email, context.deadline).await,
             None => None,
         }
     }
@@ -54,8 +54,8 @@ impl Enricher {
         total: Duration,
         started: Instant,
     ) -> Result<String, Error> {
-        let trip = Trip::new(total);
-        let place = self.admit(&trip).await?;
+        let context = CallContext::new(total);
+        let place = self.admit(&context).await?;
         let read = |json| {
             Members::parse(json).ok_or_else(|| Error::new(Code::Internal, "A guest and a request must be objects"))
         };
@@ -63,9 +63,9 @@ impl Enricher {
         let text = |members: &Members<'_>, name| members.string(name).unwrap_or_default().into_owned();
         let (guest_id, email, channel_id) =
             (text(&guest, "guestId"), text(&request, "email"), text(&request, "channelId"));
-        let profile = self.profile(&email, &trip).await;
+        let profile = self.profile(&email, &context).await;
         let attributes = request.get("attributes").map(RawValue::get);
-        let enrichment = self.apply(&guest_id, attributes, profile.as_ref(), &trip).await;
+        let enrichment = self.apply(&guest_id, attributes, profile.as_ref(), &context).await;
         let whom = Authenticated {
             guest_id: &guest_id,
             expires_in: guest.number("expiresIn").unwrap_or_default() as u64,
@@ -74,7 +74,7 @@ impl Enricher {
             channel_id: &channel_id,
             request_id: None,
         };
-        let facts = self.report(&whom, profile.as_ref(), enrichment, started, place, trip.deadline).await;
+        let facts = self.report(&whom, profile.as_ref(), enrichment, started, place, context.deadline).await;
         let (analytics, audit) =
             (whom.event(&facts), self.auditor.success(whom.subject(), whom.guest_id, &facts, whom.request_id));
         Ok(format!("{{\"analytics\":{analytics},\"audit\":{audit}}}"))
@@ -86,9 +86,9 @@ impl Enricher {
     }
 
     /// Room for the event that a call will bring; without it, nothing is sent.
-    pub(crate) async fn admit(&self, trip: &Trip) -> Result<Option<Place>, Error> {
+    pub(crate) async fn admit(&self, context: &CallContext) -> Result<Option<Place>, Error> {
         let Some(outbox) = &self.outbox else { return Ok(None) };
-        let Ok(admission) = tokio::time::timeout_at(trip.deadline, outbox.admit()).await else {
+        let Ok(admission) = tokio::time::timeout_at(context.deadline, outbox.admit()).await else {
             return Err(Error::new(Code::StoreUnavailable, "The outbox is still being read; nothing was sent")
                 .with_retryable(true));
         };
@@ -101,11 +101,11 @@ impl Enricher {
         guest_id: &str,
         attributes: Option<&str>,
         profile: Option<&Profile>,
-        trip: &Trip,
+        context: &CallContext,
     ) -> Enrichment {
         let (Some(api), Some(profile)) = (&self.api, profile) else { return Enrichment::Skipped };
         let merged = profile.merged_into(attributes, &Timestamp::now().to_string());
-        if api.put_attributes(guest_id, &merged, trip).await.is_ok() {
+        if api.put_attributes(guest_id, &merged, context).await.is_ok() {
             return Enrichment::Applied;
         }
         self.failed_updates.fetch_add(1, Ordering::Relaxed);

@@ -13,11 +13,12 @@ use url::Url;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
 use crate::json::quote;
-use crate::net::exchange::{Answer, Call, Exchange};
-use crate::net::fault::{self, Failure, Fault};
+use crate::net::exchange::{Answer, Exchange};
+use crate::net::fault;
 use crate::net::limiter::RateLimitGroup;
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
 use crate::net::redact::COMPONENT;
-use crate::net::retry::{Order, Repeat, Sender};
+use crate::net::retry::{SendOptions, Sender};
 use crate::oauth::OAuth;
 use crate::secret::Secret;
 use crate::signature::TokenVerifier;
@@ -28,6 +29,26 @@ pub(crate) const CREATIONS: RateLimitGroup = RateLimitGroup::new(0);
 const REFRESHES: RateLimitGroup = RateLimitGroup::new(1);
 const UPDATES: RateLimitGroup = RateLimitGroup::new(2);
 const CHANNELS: RateLimitGroup = RateLimitGroup::new(3);
+
+/// A second request can create a second guest. The tutorial writes the body of its error with `JSON.stringify`.
+const CREATION: Operation =
+    Operation { body: BodyStyle::Json, ..operation("Guest creation", RetrySafety::IfUnprocessed, CREATIONS) };
+/// A used token answers 409, which has a way out of its own.
+const REFRESH: Operation = operation("Guest token refresh", RetrySafety::RepeatableOnce, REFRESHES);
+const UPDATE: Operation = operation("Guest attribute update", RetrySafety::Repeatable, UPDATES);
+const CHANNEL: Operation = operation("Channel check", RetrySafety::Repeatable, CHANNELS);
+
+const fn operation(label: &'static str, retry: RetrySafety, limit: RateLimitGroup) -> Operation {
+    Operation {
+        label,
+        option: "environment or apiUrl",
+        retry,
+        limit: Some(limit),
+        pool: ConnectionPool::new(0),
+        body: BodyStyle::Text,
+        is_throttle: no_other_throttle,
+    }
+}
 
 /// Where the API's paths are; each is an absolute URL on the API origin.
 #[derive(Debug, Clone)]
@@ -65,16 +86,20 @@ impl Tokens {
 
 /// One call of the user's: what its exchanges share.
 #[derive(Debug, Clone)]
-pub(crate) struct Trip {
+pub(crate) struct CallContext {
     /// `X-Genesys-Request-Id`, the same on every attempt.
     pub(crate) request_id: String,
+    /// The same as a header.
+    request_id_header: HeaderValue,
     /// End of the whole call.
     pub(crate) deadline: Instant,
 }
 
-impl Trip {
+impl CallContext {
     pub(crate) fn new(total: Duration) -> Self {
-        Self { request_id: uuid::Uuid::new_v4().to_string(), deadline: Instant::now() + total }
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| unreachable!("a UUID is ASCII"));
+        Self { request_id, request_id_header: header, deadline: Instant::now() + total }
     }
 }
 
@@ -102,7 +127,7 @@ struct CreateBody<'a> {
 
 impl GuestApi {
     /// Creates a guest and verifies its token. A 409 is an error with [`Code::Conflict`].
-    pub(crate) async fn create(&self, request: &GuestRequest, trip: &Trip) -> Result<Guest, Error> {
+    pub(crate) async fn create(&self, request: &GuestRequest, context: &CallContext) -> Result<Guest, Error> {
         let body = serde_json::to_vec(&CreateBody {
             email: &request.email,
             consent: true,
@@ -113,146 +138,125 @@ impl GuestApi {
         .map_err(|_| Error::new(Code::Internal, "The guest request could not be written as JSON"))?;
         let body = bytes::Bytes::from(body);
         let build = || Exchange::new(Method::POST, self.endpoints.guests.clone()).json(body.clone());
-        let answer = self
-            .authorised(Call::Create, CREATIONS, Repeat::Never, trip, build)
-            .await
-            .map_err(|refusal| refusal.into_error(Code::GuestCreationFailed, &[]))?;
+        let answer = self.authorised(&CREATION, Code::GuestCreationFailed, &[], context, build).await?;
         let guest = Guest::parse(&answer.answer).ok_or_else(|| {
-            fault::refused(Call::Create, Code::GuestCreationFailed, &answer.answer, &[&answer.token], answer.attempts)
+            fault::refused(&CREATION, Code::GuestCreationFailed, &answer.answer, &[&answer.token], answer.attempts)
                 .with_cause("the answer holds no guest")
-                .with_request_id(answer.request_id.clone())
+                .with_request_id(&context.request_id)
         })?;
-        self.verify(&guest.token, &answer)?;
+        self.verify(&guest.token, &answer, context)?;
         Ok(guest)
     }
 
     /// Trades a refresh token for a new guest token. A 409 is an error with [`Code::Conflict`].
-    pub(crate) async fn refresh(&self, refresh_token: &Secret, trip: &Trip) -> Result<Refreshed, Error> {
+    pub(crate) async fn refresh(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
         let body = Secret::new(format!("{{\"refreshToken\":{}}}", quote(refresh_token.expose())));
         let build = || Exchange::new(Method::POST, self.endpoints.refresh.clone()).json(body.expose().to_owned());
-        let answer = self
-            .authorised(Call::Refresh, REFRESHES, Repeat::Once, trip, build)
-            .await
-            .map_err(|refusal| refusal.into_error(Code::RefreshFailed, &[refresh_token]))?;
+        let answer = self.authorised(&REFRESH, Code::RefreshFailed, &[refresh_token], context, build).await?;
         let fresh = Refreshed::parse(&answer.answer).ok_or_else(|| {
-            fault::refused(
-                Call::Refresh,
-                Code::RefreshFailed,
-                &answer.answer,
-                &[&answer.token, refresh_token],
-                answer.attempts,
-            )
-            .with_cause("the answer holds no token")
-            .with_request_id(answer.request_id.clone())
+            let known = [&answer.token, refresh_token];
+            fault::refused(&REFRESH, Code::RefreshFailed, &answer.answer, &known, answer.attempts)
+                .with_cause("the answer holds no token")
+                .with_request_id(&context.request_id)
         })?;
-        self.verify(&fresh.token, &answer)?;
+        self.verify(&fresh.token, &answer, context)?;
         Ok(fresh)
     }
 
     /// Replaces the guest's attributes with a JSON object.
-    pub(crate) async fn put_attributes(&self, guest_id: &str, attributes: &str, trip: &Trip) -> Result<(), Error> {
+    pub(crate) async fn put_attributes(
+        &self,
+        guest_id: &str,
+        attributes: &str,
+        context: &CallContext,
+    ) -> Result<(), Error> {
         let url = below(&self.endpoints.guests, guest_id)
             .ok_or_else(|| Error::new(Code::EnrichmentFailed, "The guest's id cannot stand in a path"))?;
         let body = bytes::Bytes::from(format!("{{\"attributes\":{attributes}}}"));
         let build = || Exchange::new(Method::PUT, url.clone()).json(body.clone());
-        let outcome = self.authorised(Call::Attributes, UPDATES, Repeat::Freely, trip, build).await;
-        outcome.map(drop).map_err(|refusal| refusal.into_error(Code::EnrichmentFailed, &[]))
+        self.authorised(&UPDATE, Code::EnrichmentFailed, &[], context, build).await.map(drop)
     }
 
     /// What the API says of a channel; `None` where it does not know it.
-    pub(crate) async fn channel(&self, channel_id: &str, trip: &Trip) -> Result<Option<String>, Error> {
+    pub(crate) async fn channel(&self, channel_id: &str, context: &CallContext) -> Result<Option<String>, Error> {
         let Some(url) = below(&self.endpoints.channel, channel_id) else { return Ok(None) };
         let build = || Exchange::new(Method::GET, url.clone());
-        match self.authorised(Call::Channel, CHANNELS, Repeat::Freely, trip, build).await {
+        match self.authorised(&CHANNEL, Code::GuestCreationFailed, &[], context, build).await {
             Ok(answer) => Ok(Some(answer.answer.text().into_owned())),
-            Err(refusal) if refusal.failure.status() == Some(404) => Ok(None),
-            Err(refusal) => Err(refusal.into_error(Code::GuestCreationFailed, &[])),
+            Err(error) if error.details().status == Some(404) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    fn verify(&self, token: &Secret, answer: &Granted) -> Result<(), Error> {
+    fn verify(&self, token: &Secret, answer: &Granted, context: &CallContext) -> Result<(), Error> {
         self.verifier.verify(token.expose()).map_err(|error| {
-            let error = error.with_request_id(answer.request_id.clone()).with_attempts(answer.attempts);
+            let error = error.with_request_id(&context.request_id).with_attempts(answer.attempts);
             error.with_answer(answer.answer.status, answer.answer.correlation_id(), String::new())
         })
     }
 
-    /// Sends with a token; a 401 drops that token for all and repeats the call once with a new one.
+    /// Sends with a token; a 401 drops that token for all and repeats the call once with a new one. `otherwise` is the code
+    /// of an answer that has none of its own; `known` are the credentials in the request.
     async fn authorised(
         &self,
-        call: Call,
-        group: RateLimitGroup,
-        repeat: Repeat,
-        trip: &Trip,
+        operation: &'static Operation,
+        otherwise: Code,
+        known: &[&Secret],
+        context: &CallContext,
         build: impl Fn() -> Exchange,
-    ) -> Result<Granted, Refusal> {
-        let order = Order { call, repeat, group: Some(group), timeout: self.timeout, deadline: trip.deadline };
+    ) -> Result<Granted, Error> {
+        let options = SendOptions { operation, timeout: self.timeout, deadline: context.deadline };
         let mut before = 0;
         loop {
-            let refused = |mut failure: Failure, token| {
-                failure.attempts += before;
-                Refusal { failure, token, request_id: trip.request_id.clone() }
+            let token = match tokio::time::timeout_at(context.deadline, self.tokens.get()).await {
+                Ok(token) => token.map_err(|error| error.with_request_id(&context.request_id))?,
+                Err(_) => return Err(no_token_in_time(operation).with_request_id(&context.request_id)),
             };
-            let token = match tokio::time::timeout_at(trip.deadline, self.tokens.get()).await {
-                Ok(Ok(token)) => token,
-                Ok(Err(error)) => {
-                    return Err(refused(
-                        Failure { call, fault: Fault::Setup(error), attempts: 0, retry_after: None },
-                        None,
-                    ));
-                }
-                Err(_) => {
-                    let error = Error::new(Code::Timeout, format!("{} got no access token in time", call.label()))
-                        .with_retryable(true);
-                    return Err(refused(
-                        Failure { call, fault: Fault::Setup(error), attempts: 0, retry_after: None },
-                        None,
-                    ));
-                }
+            let authorization = bearer(&token).map_err(|error| error.with_request_id(&context.request_id))?;
+            let request = || {
+                build()
+                    .header("authorization", authorization.clone())
+                    .header("x-genesys-request-id", context.request_id_header.clone())
             };
-            let headers = Headers::new(&token, &trip.request_id).map_err(|error| {
-                refused(Failure { call, fault: Fault::Setup(error), attempts: 0, retry_after: None }, None)
-            })?;
-            match self.sender.send(order, || headers.add_to(build())).await {
-                Ok((answer, attempts)) => {
-                    return Ok(Granted {
-                        answer,
-                        token,
-                        attempts: before + attempts,
-                        request_id: trip.request_id.clone(),
-                    });
-                }
+            match self.sender.send(options, request).await {
+                Ok((answer, attempts)) => return Ok(Granted { answer, token, attempts: before + attempts }),
                 Err(failure) if failure.status() == Some(401) && before == 0 => {
                     self.tokens.reject(&token);
                     before = failure.attempts;
                 }
-                Err(failure) => return Err(refused(failure, Some(token))),
+                Err(mut failure) => {
+                    failure.attempts += before;
+                    let all: Vec<&Secret> = known.iter().copied().chain([&token]).collect();
+                    let code = code_of(failure.status(), otherwise);
+                    return Err(failure.into_error(code, &all).with_request_id(&context.request_id));
+                }
             }
         }
     }
 }
 
-/// The two headers of every API call, built once for all attempts.
-struct Headers {
-    authorization: HeaderValue,
-    request_id: HeaderValue,
+fn no_token_in_time(operation: &Operation) -> Error {
+    Error::new(Code::Timeout, format!("{} got no access token in time", operation.label)).with_retryable(true)
 }
 
-impl Headers {
-    fn new(token: &Secret, request_id: &str) -> Result<Self, Error> {
-        let unusable = || Error::new(Code::OauthFailed, "The access token holds characters that no header can carry");
-        if token.expose().is_empty() {
-            return Err(Error::new(Code::OauthFailed, "The access token is empty"));
-        }
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
-        authorization.set_sensitive(true);
-        Ok(Self { authorization, request_id: HeaderValue::from_str(request_id).map_err(|_| unusable())? })
+/// The `Authorization` header.
+fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+    if token.expose().is_empty() {
+        return Err(Error::new(Code::OauthFailed, "The access token is empty"));
     }
+    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+        .map_err(|_| Error::new(Code::OauthFailed, "The access token holds characters that no header can carry"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
 
-    fn add_to(&self, exchange: Exchange) -> Exchange {
-        exchange
-            .header("authorization", self.authorization.clone())
-            .header("x-genesys-request-id", self.request_id.clone())
+/// Some statuses have a code of their own, whatever the call was.
+fn code_of(status: Option<u16>, otherwise: Code) -> Code {
+    match status {
+        Some(403) => Code::Forbidden,
+        Some(409) => Code::Conflict,
+        Some(429) => Code::RateLimited,
+        _ => otherwise,
     }
 }
 
@@ -261,28 +265,6 @@ struct Granted {
     answer: Answer,
     token: Secret,
     attempts: u32,
-    request_id: String,
-}
-
-/// A failure, the token that was used and the id under which it was sent.
-struct Refusal {
-    failure: Failure,
-    token: Option<Secret>,
-    request_id: String,
-}
-
-impl Refusal {
-    /// Some statuses have a code of their own, whatever the call was.
-    fn into_error(self, otherwise: Code, known: &[&Secret]) -> Error {
-        let code = match self.failure.status() {
-            Some(403) => Code::Forbidden,
-            Some(409) => Code::Conflict,
-            Some(429) => Code::RateLimited,
-            _ => otherwise,
-        };
-        let all: Vec<&Secret> = known.iter().copied().chain(&self.token).collect();
-        self.failure.into_error(code, &all).with_request_id(self.request_id)
-    }
 }
 
 /// `url` with one more path part, or with the part in the place of `{channelId}`. `None` for `.` and `..`, which climb up

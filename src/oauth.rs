@@ -12,10 +12,11 @@ use url::Url;
 
 use crate::error::{Code, Error};
 use crate::json::Members;
-use crate::net::exchange::{Answer, Call, Exchange};
+use crate::net::exchange::{Answer, Exchange};
 use crate::net::fault;
 use crate::net::flight::Flights;
-use crate::net::retry::{Order, Repeat, Sender};
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety};
+use crate::net::retry::{SendOptions, Sender};
 use crate::secret::Secret;
 use crate::sync::lock;
 
@@ -28,6 +29,31 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
 /// Lives beyond this are cut, so that clock arithmetic cannot overflow. Genesys allows 450 days at most.
 const LONGEST_LIFE: Duration = Duration::from_secs(450 * 24 * 3600);
+
+const ACQUISITION: Operation = Operation {
+    label: "OAuth token acquisition",
+    option: "environment or loginUrl",
+    retry: RetrySafety::Repeatable,
+    limit: None,
+    pool: ConnectionPool::new(0),
+    body: BodyStyle::Text,
+    is_throttle: is_login_throttle,
+};
+
+/// What the login host says takes a hundred bytes; more is something else, and takes time to read.
+const MOST_LOGIN_ERROR_BYTES: usize = 16 * 1024;
+
+/// The login host says "too many requests" with a 400: `invalid_request`, "rate limit exceeded; …".
+fn is_login_throttle(answer: &Answer) -> bool {
+    answer.status == 400
+        && answer.body.len() <= MOST_LOGIN_ERROR_BYTES
+        && Members::parse(&answer.text()).is_some_and(|body| {
+            body.string("error").is_some_and(|error| error == "invalid_request")
+                && body
+                    .string("error_description")
+                    .is_some_and(|text| text.to_ascii_lowercase().starts_with("rate limit exceeded"))
+        })
+}
 
 /// Where and as whom to log in.
 #[derive(Debug, Clone)]
@@ -202,10 +228,8 @@ impl Inner {
 
     async fn request(&self) -> Result<Grant, Error> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let order = Order {
-            call: Call::OAuth,
-            repeat: Repeat::Freely,
-            group: None,
+        let options = SendOptions {
+            operation: &ACQUISITION,
             timeout: self.credentials.timeout,
             deadline: Instant::now() + self.credentials.total_timeout,
         };
@@ -215,9 +239,9 @@ impl Inner {
                 .body("application/x-www-form-urlencoded", self.form.expose().to_owned())
         };
         let (answer, attempts) =
-            self.sender.send(order, build).await.map_err(|failure| failure.into_error(Code::OauthFailed, &known))?;
+            self.sender.send(options, build).await.map_err(|failure| failure.into_error(Code::OauthFailed, &known))?;
         parse(&answer).ok_or_else(|| {
-            fault::refused(Call::OAuth, Code::OauthFailed, &answer, &known, attempts)
+            fault::refused(&ACQUISITION, Code::OauthFailed, &answer, &known, attempts)
                 .with_cause("the answer holds no usable access_token")
         })
     }
@@ -236,4 +260,20 @@ fn parse(answer: &Answer) -> Option<Grant> {
         .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
         .map(|whole| Life { whole, left: whole });
     Some(Grant { token: Secret::new(token), life })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_hosts_own_rate_limit_counts_as_throttling() {
+        let answer =
+            |status, body: &str| Answer { status, headers: http::HeaderMap::new(), body: body.to_owned().into() };
+        let text = r#"{"error":"invalid_request","error_description":"rate limit exceeded; slow down"}"#;
+        assert!(is_login_throttle(&answer(400, text)));
+        assert!(!is_login_throttle(&answer(401, text)));
+        assert!(!is_login_throttle(&answer(400, r#"{"error":"invalid_request","error_description":"no scope"}"#)));
+        assert!(!is_login_throttle(&answer(400, "rate limit exceeded")));
+    }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::error::{Code, Error};
 use crate::guest::Refreshed;
-use crate::guest_api::{GuestApi, Trip};
+use crate::guest_api::{CallContext, GuestApi};
 use crate::net::flight::Flights;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
@@ -61,16 +61,16 @@ impl Rotation {
     }
 
     /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
-    pub(crate) async fn rotate(&self, refresh_token: &Secret, trip: &Trip) -> Result<Refreshed, Error> {
+    pub(crate) async fn rotate(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
         let key = self.hasher.hash(refresh_token.expose());
         let flight = self.flights.join(key, || {
             let (api, used, hasher) = (Arc::clone(&self.api), Arc::clone(&self.used), self.hasher.clone());
-            let (shared, refresh_token, trip) = (self.shared.clone(), refresh_token.clone(), trip.clone());
+            let (shared, refresh_token, context) = (self.shared.clone(), refresh_token.clone(), context.clone());
             async move {
-                let refresh = api.refresh(&refresh_token, &trip);
+                let refresh = api.refresh(&refresh_token, &context);
                 let outcome = match &shared {
                     None => refresh.await,
-                    Some(shared) => shared.once(key, trip.deadline, refresh.boxed()).await,
+                    Some(shared) => shared.once(key, context.deadline, refresh.boxed()).await,
                 };
                 match outcome {
                     Ok(fresh) => {

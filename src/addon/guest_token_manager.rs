@@ -13,7 +13,7 @@ use super::{OrFailure, or_failure};
 use crate::authenticator::sender;
 use crate::config;
 use crate::error::Error;
-use crate::guest_api::{GuestApi, Tokens, Trip};
+use crate::guest_api::{CallContext, GuestApi, Tokens};
 use crate::json::quote;
 use crate::lifecycle::Lifecycle;
 use crate::net::retry::Sender;
@@ -71,8 +71,8 @@ impl NativeTokenManager {
         };
         let (manager, entry) = (Arc::clone(&self.manager), self.manager.lifecycle.enter());
         self.bridge.run_plain(call, abortable, async move {
-            let trip = Trip::new(manager.total_timeout);
-            Ok(entry?.run(|| manager.api.create(&request, &trip)).await?.json.expose().to_owned())
+            let context = CallContext::new(manager.total_timeout);
+            Ok(entry?.run(|| manager.api.create(&request, &context)).await?.json.expose().to_owned())
         });
         Ok(None)
     }
@@ -83,8 +83,8 @@ impl NativeTokenManager {
         let (manager, entry) = (Arc::clone(&self.manager), self.manager.lifecycle.enter());
         let refresh_token = Secret::new(refresh_token);
         self.bridge.run_plain(call, abortable, async move {
-            let trip = Trip::new(manager.total_timeout);
-            Ok(quote(entry?.run(|| manager.rotation.rotate(&refresh_token, &trip)).await?.token.expose()))
+            let context = CallContext::new(manager.total_timeout);
+            Ok(quote(entry?.run(|| manager.rotation.rotate(&refresh_token, &context)).await?.token.expose()))
         });
     }
 

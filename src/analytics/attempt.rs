@@ -10,9 +10,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Signer;
-use crate::net::exchange::{Call, Exchange, host_of};
+use crate::net::exchange::{Exchange, host_of};
 use crate::net::fault::{Failure, Fault};
-use crate::net::retry::Sender;
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
+use crate::net::retry::{SendOptions, Sender};
 use crate::net::retry_after;
 
 /// Requests of an outbox that are under way at once: as many as guest calls by default.
@@ -20,6 +21,17 @@ pub(super) const MOST_AT_ONCE: usize = 256;
 
 /// Waits are spread by a fifth, so that events that failed together do not come back together.
 const SPREAD: f64 = 0.2;
+
+/// The outbox sends it again, after waits of its own.
+pub(super) const DELIVERY: Operation = Operation {
+    label: "Analytics webhook delivery",
+    option: "analyticsWebhookUrl",
+    retry: RetrySafety::Repeatable,
+    limit: None,
+    pool: ConnectionPool::new(2),
+    body: BodyStyle::Text,
+    is_throttle: no_other_throttle,
+};
 
 /// Where events go.
 #[derive(Debug, Clone)]
@@ -46,8 +58,9 @@ impl Messenger {
     /// Sends an event once.
     pub(super) async fn send(&self, id: &str, body: &Bytes) -> Result<(), Failure> {
         // What it may still wait for is a connection.
-        let (limit, deadline) = (self.webhook.timeout, Instant::now() + self.webhook.timeout);
-        self.sender.once(Call::Webhook, limit, deadline, || self.exchange(id, body)).await.map(drop)
+        let timeout = self.webhook.timeout;
+        let options = SendOptions { operation: &DELIVERY, timeout, deadline: Instant::now() + timeout };
+        self.sender.once(options, || self.exchange(id, body)).await.map(drop)
     }
 
     /// For messages.

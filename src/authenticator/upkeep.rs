@@ -15,7 +15,19 @@ use crate::config::Reports;
 use crate::error::{Code, Error};
 use crate::lifecycle::Entry;
 use crate::metrics::Metrics;
-use crate::net::exchange::{Call, Exchange};
+use crate::net::exchange::Exchange;
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
+use crate::net::retry::SendOptions;
+
+const WARM_UP: Operation = Operation {
+    label: "Connection warm-up",
+    option: "environment",
+    retry: RetrySafety::Repeatable,
+    limit: None,
+    pool: ConnectionPool::new(0),
+    body: BodyStyle::Text,
+    is_throttle: no_other_throttle,
+};
 
 impl Authenticator {
     /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
@@ -25,10 +37,11 @@ impl Authenticator {
     }
 
     pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
-        let (limit, deadline) = (self.0.api.timeout, Instant::now() + self.0.api.timeout);
+        let timeout = self.0.api.timeout;
+        let options = SendOptions { operation: &WARM_UP, timeout, deadline: Instant::now() + timeout };
         let opened = self.0.origins.iter().map(|origin| {
             // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
-            self.0.api.sender.once(Call::WarmUp, limit, deadline, || Exchange::new(Method::HEAD, origin.clone()))
+            self.0.api.sender.once(options, || Exchange::new(Method::HEAD, origin.clone()))
         });
         let token = self.0.oauth.access_token();
         let ready = join(join_all(opened), self.0.sessions.ready());

@@ -7,8 +7,9 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::{Position, Url};
 
-use super::exchange::{Answer, Call, Exchange};
+use super::exchange::{Answer, Exchange};
 use super::fault::Fault;
+use super::operation::Operation;
 use super::origin::Origin;
 use super::proxies::Proxies;
 use super::settings::Settings;
@@ -70,13 +71,13 @@ impl Http {
     pub(crate) async fn send(
         &self,
         build: impl Fn() -> Exchange,
-        call: Call,
+        operation: &Operation,
         limit: Duration,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let first = build();
         let origin = self.origin(first.url(), limit)?;
-        origin.send(first, build, call, limit, deadline).await
+        origin.send(first, build, operation, limit, deadline).await
     }
 }
 

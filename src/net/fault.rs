@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::cause::Cause;
-use super::exchange::{Answer, Call, MAX_ANSWER_BYTES};
+use super::exchange::{Answer, MAX_ANSWER_BYTES};
+use super::operation::{BodyStyle, Operation, RetrySafety};
 use super::{redact, retry_after};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -54,7 +55,7 @@ impl Fault {
 /// A call that failed for good.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    pub(crate) call: Call,
+    pub(crate) operation: &'static Operation,
     pub(crate) fault: Fault,
     /// Requests sent.
     pub(crate) attempts: u32,
@@ -74,22 +75,21 @@ impl Failure {
     /// The error for the caller. `code` is for an answer of the server's; `known` are the credentials that the request
     /// carried, which a server may have echoed.
     pub(crate) fn into_error(self, code: Code, known: &[&Secret]) -> Error {
-        let Self { call, fault, attempts, retry_after } = self;
-        let message = format!("{} {fault}", call.label());
+        let Self { operation, fault, attempts, retry_after } = self;
+        let message = format!("{} {fault}", operation.label);
+        let is_repeatable = operation.retry != RetrySafety::IfUnprocessed;
         let error = match fault {
             Fault::Status(answer) => {
-                return refused(call, code, &answer, known, attempts).with_retry_after(retry_after);
+                return refused(operation, code, &answer, known, attempts).with_retry_after(retry_after);
             }
             Fault::Setup(error) => return error,
             Fault::Unreached { host, cause } => underlying(message, &cause)
                 .with_retryable(!cause.is_lasting())
-                .with_hint(cause.hint(&host, call.option())),
-            Fault::Broken { cause, .. } => underlying(message, &cause).with_retryable(call != Call::Create),
+                .with_hint(cause.hint(&host, operation.option)),
+            Fault::Broken { cause, .. } => underlying(message, &cause).with_retryable(is_repeatable),
             Fault::TooLarge { .. } | Fault::Coding { .. } => Error::new(Code::Network, message),
             // What was never sent can be sent later.
-            Fault::TimedOut { .. } => {
-                Error::new(Code::Timeout, message).with_retryable(call != Call::Create || attempts == 0)
-            }
+            Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable || attempts == 0),
             Fault::Paused { wait } => {
                 Error::new(Code::RateLimited, message).with_retryable(true).with_retry_after(Some(wait))
             }
@@ -103,37 +103,21 @@ fn underlying(message: String, cause: &Cause) -> Error {
 }
 
 /// The error for an answer that is not what was asked for: another status, or a body without what is needed.
-pub(crate) fn refused(call: Call, code: Code, answer: &Answer, known: &[&Secret], attempts: u32) -> Error {
+pub(crate) fn refused(operation: &Operation, code: Code, answer: &Answer, known: &[&Secret], attempts: u32) -> Error {
     let body = redact::body(&answer.text(), known, answer.is_success());
-    let shown = match call {
-        // The tutorial writes the guest's body with JSON.stringify and the other two as they are.
-        Call::Create => body.as_json(),
-        _ => body.as_text(),
+    let shown = match operation.body {
+        BodyStyle::Json => body.as_json(),
+        BodyStyle::Text => body.as_text(),
     };
+    let is_repeatable = operation.retry != RetrySafety::IfUnprocessed;
     let retryable = match answer.status {
         429 => true,
-        503 => call != Call::Create || retry_after::parse(&answer.headers).is_some(),
-        400 => code == Code::OauthFailed && is_login_throttle(answer),
-        408 | 500 | 502 | 504 => call != Call::Create,
-        _ => false,
+        503 => is_repeatable || retry_after::parse(&answer.headers).is_some(),
+        408 | 500 | 502 | 504 => is_repeatable,
+        _ => (operation.is_throttle)(answer),
     };
-    Error::new(code, format!("{} failed: {} {shown}", call.label(), answer.status))
+    Error::new(code, format!("{} failed: {} {shown}", operation.label, answer.status))
         .with_retryable(retryable)
         .with_answer(answer.status, answer.correlation_id(), body.into_text())
         .with_attempts(attempts)
-}
-
-/// What the login host says takes a hundred bytes; more is something else, and takes time to read.
-const MOST_LOGIN_ERROR_BYTES: usize = 16 * 1024;
-
-/// The login host says "too many requests" with a 400: `invalid_request`, "rate limit exceeded; …".
-pub(crate) fn is_login_throttle(answer: &Answer) -> bool {
-    answer.status == 400
-        && answer.body.len() <= MOST_LOGIN_ERROR_BYTES
-        && crate::json::Members::parse(&answer.text()).is_some_and(|body| {
-            body.string("error").is_some_and(|error| error == "invalid_request")
-                && body
-                    .string("error_description")
-                    .is_some_and(|text| text.to_ascii_lowercase().starts_with("rate limit exceeded"))
-        })
 }

@@ -1,5 +1,6 @@
 //! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and a rate limiter.
 //!
+//! - [`operation`]: what a call is to the network; who sends it says so
 //! - [`exchange`]: a request and its answer, with its size limit
 //! - [`client`]: sends one within its deadline
 //! - [`origin`]: the connections to one host, and what its answers teach about them
@@ -21,6 +22,7 @@ pub(crate) mod exchange;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod limiter;
+pub(crate) mod operation;
 mod origin;
 mod proxies;
 pub(crate) mod redact;

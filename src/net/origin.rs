@@ -12,8 +12,9 @@ use url::{Position, Url};
 
 use super::cause::{Cause, Kind};
 use super::classify::{classify, is_refused_tunnel, is_unprocessed};
-use super::exchange::{Answer, Call, ConnectionPool, Exchange, host_of};
+use super::exchange::{Answer, Exchange, host_of};
 use super::fault::Fault;
+use super::operation::{ConnectionPool, Operation};
 use super::proxies::Proxies;
 use super::settings::{self, Pooling, Settings};
 use super::tunnel::refused_status;
@@ -100,11 +101,11 @@ impl Origin {
         &self,
         first: Exchange,
         build: impl Fn() -> Exchange,
-        call: Call,
+        operation: &Operation,
         limit: Duration,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
-        let connections = &self.connections[call.pool().index()];
+        let connections = &self.connections[operation.pool.index()];
         let asked = Instant::now();
         let _permit = match connections.try_acquire() {
             Ok(permit) => Some(permit),
@@ -117,7 +118,7 @@ impl Origin {
                 permit.ok()
             }
         };
-        if call.needs_live_connection() {
+        if operation.retry.needs_live_connection() {
             // Ends of connections that have reached this machine are heard of before one is chosen.
             tokio::task::yield_now().await;
         }

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::backoff::{self, TRANSIENT_BASE};
 use super::budget::{Budget, Reason};
 use super::client::Http;
-use super::exchange::{Answer, Call, Exchange};
-use super::fault::{Failure, Fault, is_login_throttle};
-use super::limiter::{AdaptiveLimiter, Paused, RateLimitGroup, SharedLimiter};
+use super::exchange::{Answer, Exchange};
+use super::fault::{Failure, Fault};
+use super::limiter::{AdaptiveLimiter, Paused, SharedLimiter};
+use super::operation::{Operation, RetrySafety};
 use super::retry_after;
 
 /// The longest time that one answer can pause all requests: a mistyped `Retry-After` must not end a service.
@@ -30,24 +31,10 @@ pub struct Policy {
     pub max_retry_after: Duration,
 }
 
-/// Whether a request may be sent again after a fault that the server may have acted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// Sending it twice has the effect of sending it once.
-    Freely,
-    /// Twice at most: the second one finds out whether the first had its effect.
-    Once,
-    /// A second one could have a second effect; only when the server said that it did not take the first.
-    Never,
-}
-
-/// What the sender must know about a call beside its request.
+/// What a send needs beside its request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Order {
-    pub(crate) call: Call,
-    pub(crate) repeat: Repeat,
-    /// Limited with the instance's other requests of this group, or not at all.
-    pub(crate) group: Option<RateLimitGroup>,
+pub(crate) struct SendOptions {
+    pub(crate) operation: &'static Operation,
     /// Limit for one exchange.
     pub(crate) timeout: Duration,
     /// End of the whole call, with its retries and queueing.
@@ -85,42 +72,43 @@ impl Sender {
     }
 
     /// One exchange without retries or limiter.
-    pub(crate) async fn once(
-        &self,
-        call: Call,
-        limit: Duration,
-        deadline: Instant,
-        build: impl Fn() -> Exchange,
-    ) -> Result<Answer, Failure> {
-        let failed = |fault| Failure { call, fault, attempts: 1, retry_after: None };
-        let answer = self.http.send(build, call, limit, deadline).await.map_err(failed)?;
+    pub(crate) async fn once(&self, options: SendOptions, build: impl Fn() -> Exchange) -> Result<Answer, Failure> {
+        let SendOptions { operation, timeout, deadline } = options;
+        let failed = |fault| failure(options, fault, 1, None);
+        let answer = self.http.send(build, operation, timeout, deadline).await.map_err(failed)?;
         if answer.is_success() { Ok(answer) } else { Err(failed(Fault::Status(answer.into()))) }
     }
 
-    /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the request anew for each attempt.
-    pub(crate) async fn send(&self, order: Order, build: impl Fn() -> Exchange) -> Result<(Answer, u32), Failure> {
-        self.send_by(order, || self.http.send(&build, order.call, order.timeout, order.deadline)).await
+    /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the
+    /// request anew for each attempt.
+    pub(crate) async fn send(
+        &self,
+        options: SendOptions,
+        build: impl Fn() -> Exchange,
+    ) -> Result<(Answer, u32), Failure> {
+        let SendOptions { operation, timeout, deadline } = options;
+        self.send_by(options, || self.http.send(&build, operation, timeout, deadline)).await
     }
 
-    async fn send_by<F>(&self, order: Order, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>
+    async fn send_by<F>(&self, options: SendOptions, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>
     where
         F: Future<Output = Result<Answer, Fault>>,
     {
-        let ticket = order.group.map(|group| (group, self.limiter.ticket()));
+        let ticket = options.operation.limit.map(|group| (group, self.limiter.ticket()));
         let mut attempts = 0;
         let mut paid = 0;
         loop {
             let permit = match ticket {
                 Some((group, ticket)) => {
                     let waiting_since = Instant::now();
-                    match tokio::time::timeout_at(order.deadline, self.limiter.admit(group, ticket, order.deadline))
+                    match tokio::time::timeout_at(options.deadline, self.limiter.admit(group, ticket, options.deadline))
                         .await
                     {
                         Ok(Ok(permit)) => Some(permit),
-                        Ok(Err(Paused(wait))) => return Err(failure(order, Fault::Paused { wait }, attempts, None)),
+                        Ok(Err(Paused(wait))) => return Err(failure(options, Fault::Paused { wait }, attempts, None)),
                         Err(_) => {
                             let fault = Fault::TimedOut { host: "the queue".into(), after: waiting_since.elapsed() };
-                            return Err(failure(order, fault, attempts, None));
+                            return Err(failure(options, fault, attempts, None));
                         }
                     }
                 }
@@ -139,8 +127,8 @@ impl Sender {
                 Err(fault) => fault,
             };
             let asked = asked_wait(&fault);
-            let is_throttled = is_throttle(&fault);
-            let decision = self.decide(order, &fault, attempts - 1, asked);
+            let is_throttled = is_throttle(options.operation, &fault);
+            let decision = self.decide(options, &fault, attempts - 1, asked);
             if is_throttled {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
                 if let Some(permit) = permit {
@@ -150,29 +138,35 @@ impl Sender {
             } else if let (Fault::Status(_), Some(permit)) = (&fault, permit) {
                 permit.accepted();
             }
-            let Some((reason, wait)) = decision else { return Err(failure(order, fault, attempts, asked)) };
-            let Some(cost) = self.budget.take(reason) else { return Err(failure(order, fault, attempts, asked)) };
+            let Some((reason, wait)) = decision else { return Err(failure(options, fault, attempts, asked)) };
+            let Some(cost) = self.budget.take(reason) else { return Err(failure(options, fault, attempts, asked)) };
             paid += cost;
             self.retries.fetch_add(1, Ordering::Relaxed);
             // A limited request waits for the end of the pause that its 429 has just begun.
-            if !(is_throttled && order.group.is_some()) {
+            if !(is_throttled && options.operation.limit.is_some()) {
                 tokio::time::sleep(wait).await;
             }
         }
     }
 
     /// Whether to try again and after which wait. `done` repeats have been made.
-    fn decide(&self, order: Order, fault: &Fault, done: u32, asked: Option<Duration>) -> Option<(Reason, Duration)> {
+    fn decide(
+        &self,
+        options: SendOptions,
+        fault: &Fault,
+        done: u32,
+        asked: Option<Duration>,
+    ) -> Option<(Reason, Duration)> {
         if done >= self.policy.max_retries {
             return None;
         }
-        let may_repeat = match order.repeat {
-            Repeat::Freely => true,
-            Repeat::Once => done == 0,
-            Repeat::Never => false,
+        let may_repeat = match options.operation.retry {
+            RetrySafety::Repeatable => true,
+            RetrySafety::RepeatableOnce => done == 0,
+            RetrySafety::IfUnprocessed | RetrySafety::SingleTry => false,
         };
         let reason = match fault {
-            _ if is_throttle(fault) => Reason::Throttled,
+            _ if is_throttle(options.operation, fault) => Reason::Throttled,
             Fault::Unreached { cause, .. } if !cause.is_lasting() => Reason::Transient,
             Fault::Status(answer) if answer.status == 503 && asked.is_some() => Reason::Transient,
             Fault::Status(answer) if may_repeat && matches!(answer.status, 500 | 502..=504) => Reason::Transient,
@@ -182,13 +176,13 @@ impl Sender {
         let base = if reason == Reason::Throttled { self.policy.base_delay } else { TRANSIENT_BASE };
         let wait = asked.unwrap_or_else(|| backoff::full_jitter(base, self.policy.max_delay, done));
         let in_time =
-            asked.is_none_or(|asked| asked <= self.policy.max_retry_after) && Instant::now() + wait < order.deadline;
+            asked.is_none_or(|asked| asked <= self.policy.max_retry_after) && Instant::now() + wait < options.deadline;
         in_time.then_some((reason, wait))
     }
 }
 
-fn failure(order: Order, fault: Fault, attempts: u32, retry_after: Option<Duration>) -> Failure {
-    Failure { call: order.call, fault, attempts, retry_after }
+fn failure(options: SendOptions, fault: Fault, attempts: u32, retry_after: Option<Duration>) -> Failure {
+    Failure { operation: options.operation, fault, attempts, retry_after }
 }
 
 fn asked_wait(fault: &Fault) -> Option<Duration> {
@@ -198,8 +192,8 @@ fn asked_wait(fault: &Fault) -> Option<Duration> {
     }
 }
 
-fn is_throttle(fault: &Fault) -> bool {
-    matches!(fault, Fault::Status(answer) if answer.status == 429 || is_login_throttle(answer))
+fn is_throttle(operation: &Operation, fault: &Fault) -> bool {
+    matches!(fault, Fault::Status(answer) if answer.status == 429 || (operation.is_throttle)(answer))
 }
 
 #[cfg(test)]

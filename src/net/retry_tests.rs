@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::net::cause::{Cause, Kind};
+use crate::net::limiter::RateLimitGroup;
+use crate::net::operation::{BodyStyle, ConnectionPool};
 use crate::net::settings::Settings;
 use crate::sync::lock;
 
@@ -38,21 +40,23 @@ fn sender() -> Sender {
     Sender::new(Http::new(Settings::default()), policy, 256, None)
 }
 
-fn order(repeat: Repeat, group: Option<RateLimitGroup>) -> Order {
-    let call = if repeat == Repeat::Never { Call::Create } else { Call::Attributes };
-    Order { call, repeat, group, timeout: Duration::from_secs(15), deadline: Instant::now() + Duration::from_secs(60) }
+fn options(retry: RetrySafety, limit: Option<RateLimitGroup>) -> SendOptions {
+    let is_throttle = |answer: &Answer| answer.status == 400 && answer.body.starts_with(b"slow down");
+    let (label, option, pool, body) = ("Test", "environment", ConnectionPool::new(0), BodyStyle::Text);
+    let operation = Box::leak(Box::new(Operation { label, option, retry, limit, pool, body, is_throttle }));
+    SendOptions { operation, timeout: Duration::from_secs(15), deadline: Instant::now() + Duration::from_secs(60) }
 }
 
 /// Plays `script`, whose last entry repeats for ever; returns the outcome and the number of requests.
 async fn play(
     sender: &Sender,
-    order: Order,
+    options: SendOptions,
     script: impl IntoIterator<Item = Result<Answer, Fault>>,
 ) -> (Result<Answer, Failure>, u32) {
     let script: Mutex<VecDeque<_>> = Mutex::new(script.into_iter().collect());
     let sent = std::sync::atomic::AtomicU32::new(0);
     let outcome = sender
-        .send_by(order, || {
+        .send_by(options, || {
             sent.fetch_add(1, Ordering::SeqCst);
             let mut script = lock(&script);
             let next = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
@@ -64,7 +68,7 @@ async fn play(
 
 #[tokio::test(start_paused = true)]
 async fn each_fault_is_repeated_as_often_as_it_is_safe() {
-    use Repeat::{Freely, Never, Once};
+    use RetrySafety::{IfUnprocessed, Repeatable, RepeatableOnce};
     // Requests sent for a fault that does not go away: when repeats are free, allowed once, or forbidden.
     let table: [(Result<Answer, Fault>, [u32; 3]); 14] = [
         (answer(429, None), [4, 4, 4]),
@@ -86,8 +90,8 @@ async fn each_fault_is_repeated_as_often_as_it_is_safe() {
         (answer(302, None), [1, 1, 1]),
     ];
     for (fault, expected) in table {
-        for (repeat, requests) in [Freely, Once, Never].into_iter().zip(expected) {
-            let (outcome, sent) = play(&sender(), order(repeat, Some(CREATE)), [fault.clone()]).await;
+        for (repeat, requests) in [Repeatable, RepeatableOnce, IfUnprocessed].into_iter().zip(expected) {
+            let (outcome, sent) = play(&sender(), options(repeat, Some(CREATE)), [fault.clone()]).await;
             assert_eq!((sent, outcome.unwrap_err().attempts), (requests, requests), "{fault:?} {repeat:?}");
         }
     }
@@ -97,7 +101,8 @@ async fn each_fault_is_repeated_as_often_as_it_is_safe() {
 async fn the_servers_wait_is_kept_and_the_last_answer_returned() {
     let start = Instant::now();
     let (outcome, sent) =
-        play(&sender(), order(Repeat::Never, Some(CREATE)), [answer(429, Some("2")), answer(200, None)]).await;
+        play(&sender(), options(RetrySafety::IfUnprocessed, Some(CREATE)), [answer(429, Some("2")), answer(200, None)])
+            .await;
     assert_eq!((outcome.unwrap().status, sent), (200, 2));
     assert_eq!(start.elapsed().as_secs(), 2);
 }
@@ -106,8 +111,11 @@ async fn the_servers_wait_is_kept_and_the_last_answer_returned() {
 async fn a_wait_beyond_the_limit_or_the_deadline_fails_at_once() {
     for (wait, deadline) in [("61", 600), ("30", 20)] {
         let start = Instant::now();
-        let order = Order { deadline: start + Duration::from_secs(deadline), ..order(Repeat::Freely, Some(CREATE)) };
-        let (outcome, sent) = play(&sender(), order, [answer(429, Some(wait))]).await;
+        let options = SendOptions {
+            deadline: start + Duration::from_secs(deadline),
+            ..options(RetrySafety::Repeatable, Some(CREATE))
+        };
+        let (outcome, sent) = play(&sender(), options, [answer(429, Some(wait))]).await;
         let failure = outcome.unwrap_err();
         assert_eq!((sent, failure.retry_after.map(|wait| wait.as_secs().to_string())), (1, Some(wait.to_owned())));
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -117,18 +125,22 @@ async fn a_wait_beyond_the_limit_or_the_deadline_fails_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_malformed_retry_after_means_back_off() {
     let start = Instant::now();
-    let (outcome, _) =
-        play(&sender(), order(Repeat::Never, Some(CREATE)), [answer(429, Some("soon")), answer(200, None)]).await;
+    let (outcome, _) = play(
+        &sender(),
+        options(RetrySafety::IfUnprocessed, Some(CREATE)),
+        [answer(429, Some("soon")), answer(200, None)],
+    )
+    .await;
     assert_eq!(outcome.unwrap().status, 200);
     assert!(start.elapsed() <= Duration::from_millis(1001));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_login_hosts_own_rate_limit_counts_as_throttling() {
+async fn an_operations_own_sign_of_a_rate_limit_counts_as_throttling() {
     let mut throttle = answer(400, Some("3")).unwrap();
-    throttle.body = r#"{"error":"invalid_request","error_description":"rate limit exceeded; slow down"}"#.into();
+    throttle.body = "slow down".into();
     let start = Instant::now();
-    let (outcome, _) = play(&sender(), order(Repeat::Freely, None), [Ok(throttle), answer(200, None)]).await;
+    let (outcome, _) = play(&sender(), options(RetrySafety::Repeatable, None), [Ok(throttle), answer(200, None)]).await;
     assert_eq!((outcome.unwrap().status, start.elapsed().as_secs()), (200, 3));
 }
 
@@ -138,7 +150,7 @@ async fn under_a_total_outage_the_load_stays_below_one_and_a_fifth() {
         let sender = sender();
         let mut requests = 0;
         for _ in 0..1000 {
-            requests += play(&sender, order(Repeat::Never, Some(CREATE)), [fault.clone()]).await.1;
+            requests += play(&sender, options(RetrySafety::IfUnprocessed, Some(CREATE)), [fault.clone()]).await.1;
         }
         assert!(requests < 1200, "{requests}");
     }
@@ -148,7 +160,8 @@ async fn under_a_total_outage_the_load_stays_below_one_and_a_fifth() {
 async fn success_after_retries_gives_the_budget_back() {
     let sender = sender();
     for _ in 0..1000 {
-        let (outcome, _) = play(&sender, order(Repeat::Freely, None), [unreached(), answer(200, None)]).await;
+        let (outcome, _) =
+            play(&sender, options(RetrySafety::Repeatable, None), [unreached(), answer(200, None)]).await;
         assert!(outcome.is_ok());
     }
 }

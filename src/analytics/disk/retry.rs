@@ -74,10 +74,11 @@ impl Default for Retry {
 
 #[cfg(test)]
 mod tests {
+    use crate::analytics::attempt::DELIVERY;
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
-    use crate::net::exchange::{Answer, Call};
+    use crate::net::exchange::Answer;
     use crate::net::fault::Fault;
 
     fn status(status: u16, retry_after: Option<&'static str>) -> Failure {
@@ -86,12 +87,12 @@ mod tests {
             headers.insert("retry-after", HeaderValue::from_static(value));
         }
         let answer = Answer { status, headers, body: bytes::Bytes::new() };
-        Failure { call: Call::Webhook, fault: Fault::Status(answer.into()), attempts: 1, retry_after: None }
+        Failure { operation: &DELIVERY, fault: Fault::Status(answer.into()), attempts: 1, retry_after: None }
     }
 
     fn unreached() -> Failure {
         let fault = Fault::Unreached { host: "h".into(), cause: crate::net::cause::Cause::refused() };
-        Failure { call: Call::Webhook, fault, attempts: 1, retry_after: None }
+        Failure { operation: &DELIVERY, fault, attempts: 1, retry_after: None }
     }
 
     /// The waits of an event that never gets through.
