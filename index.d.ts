@@ -10,7 +10,7 @@ import type {
   OAuthConfig,
 } from './lib/types/config';
 import type { AnalyticsPayload, AuthenticationResult, GuestAuthResponse, GuestRequest } from './lib/types/guest';
-import type { DeadLetter } from './lib/types/outbox';
+import type { DeadLetter, DeadLetterPage } from './lib/types/outbox';
 import type { GuestRequestSchemaType } from './lib/types/schema';
 import type { SdkClient } from './lib/types/sdk';
 
@@ -92,10 +92,12 @@ interface Closable extends AsyncDisposable {
 /** What an instance with an outbox on disk has in common. */
 interface DeadLetterOffice {
   /**
-   * Analytics events that were given up, oldest first.
-   * @throws GuestConfigError without `outbox.path` and `analyticsWebhookUrl`, StoreUnavailableError or ClosedError
+   * Analytics events that were given up, oldest first: all of them, or a page of at most `limit`, which begins behind the
+   * one with the id `after`, even if that was sent again or thrown away lately.
+   * @throws GuestConfigError without `outbox.path` and `analyticsWebhookUrl`, or when no dead letter had the id `after`;
+   * StoreUnavailableError or ClosedError
    */
-  deadLetters(): Promise<DeadLetter[]>;
+  deadLetters(page?: DeadLetterPage): Promise<DeadLetter[]>;
   /**
    * Sends dead letters again, under their ids and with a new schedule, behind what waits for the same guest.
    * Resolves with their number as soon as they wait on disk.
@@ -168,7 +170,7 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
    */
   flush(): Promise<void>;
 
-  deadLetters(): Promise<DeadLetter[]>;
+  deadLetters(page?: DeadLetterPage): Promise<DeadLetter[]>;
   redeliver(ids?: Iterable<string>): Promise<number>;
   discardDeadLetters(ids?: Iterable<string>): Promise<number>;
 
@@ -245,7 +247,7 @@ export class GuestContextEnricher implements Closable, DeadLetterOffice {
     requestPayload: GuestRequest,
     options?: CallOptions,
   ): Promise<AnalyticsPayload>;
-  deadLetters(): Promise<DeadLetter[]>;
+  deadLetters(page?: DeadLetterPage): Promise<DeadLetter[]>;
   redeliver(ids?: Iterable<string>): Promise<number>;
   discardDeadLetters(ids?: Iterable<string>): Promise<number>;
   close(options?: CloseOptions): Promise<void>;

@@ -76,7 +76,7 @@ export declare class NativeAuthenticator {
   /** Resolves when a token is there and connections are open. */
   warmUp(call: number, abortable: boolean): void
   /** Resolves with the dead letters as a JSON array. */
-  deadLetters(call: number): void
+  deadLetters(call: number, limit?: number | undefined | null, after?: string | undefined | null): void
   /** Sends dead letters again, all or those with these ids; resolves with their number. */
   redeliver(call: number, ids?: Array<string> | undefined | null): void
   /** Throws dead letters away, all or those with these ids; resolves with their number. */
@@ -100,7 +100,7 @@ export declare class NativeContextEnricher {
   /** Resolves with `{ analytics, audit }`. Both arguments are the JSON of what the caller gave. */
   enrich(call: number, guest: string, request: string, abortable: boolean): void
   /** Resolves with the dead letters as a JSON array. */
-  deadLetters(call: number): void
+  deadLetters(call: number, limit?: number | undefined | null, after?: string | undefined | null): void
   /** Sends dead letters again, all or those with these ids; resolves with their number. */
   redeliver(call: number, ids?: Array<string> | undefined | null): void
   /** Throws dead letters away, all or those with these ids; resolves with their number. */

@@ -8,12 +8,14 @@ const { classes } = require('./errors.js');
 
 /** @typedef {import('./types/config').CallOptions} CallOptions */
 /** @typedef {import('./types/config').CloseOptions} CloseOptions */
+/** @typedef {import('./types/outbox').DeadLetter} DeadLetter */
+/** @typedef {import('./types/outbox').DeadLetterPage} DeadLetterPage */
 
 /** @typedef {{ close(call: number, timeoutMs?: number): void }} Core */
 
 /**
  * @typedef {Core & {
- *   deadLetters(call: number): void,
+ *   deadLetters(call: number, limit: number, after?: string): void,
  *   redeliver(call: number, ids?: string[]): void,
  *   discardDeadLetters(call: number, ids?: string[]): void,
  * }} ReportingCore
@@ -26,6 +28,9 @@ const { classes } = require('./errors.js');
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 const LONGEST_LIMIT_MS = 2 ** 32 - 1;
+
+/** Dead letters that are read at once: more of them would delay other calls. */
+const PAGE = 256;
 
 /**
  * For `util.inspect`.
@@ -82,8 +87,18 @@ class ReportingInstance extends Instance {
     this.#core = core;
   }
 
-  async deadLetters() {
-    return call((number) => this.#core.deadLetters(number));
+  /** @param {DeadLetterPage} [page] */
+  async deadLetters(page) {
+    const { limit, after } = pageOf(page);
+    /** @type {DeadLetter[]} */
+    const letters = [];
+    for (;;) {
+      const size = Math.min(PAGE, limit - letters.length);
+      const from = letters.at(-1)?.id ?? after;
+      const next = await call((number) => this.#core.deadLetters(number, size, from));
+      letters.push(...next);
+      if (next.length < size || letters.length === limit) return letters;
+    }
   }
 
   /** @param {Iterable<string>} [ids] */
@@ -97,6 +112,18 @@ class ReportingInstance extends Instance {
     const chosen = idsOf(ids);
     return call((number) => this.#core.discardDeadLetters(number, chosen));
   }
+}
+
+/**
+ * All where nothing is given.
+ * @param {DeadLetterPage} [page]
+ */
+function pageOf({ limit = Number.POSITIVE_INFINITY, after } = {}) {
+  if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit > 0)) {
+    throw new TypeError('limit must be a whole number greater than 0');
+  }
+  if (after !== undefined && typeof after !== 'string') throw new TypeError('after must be the id of a dead letter');
+  return { limit, after };
 }
 
 /**

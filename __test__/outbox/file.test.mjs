@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -84,6 +84,13 @@ describe('one file', () => {
     assert.match(at(join(path, 'below')), /^outbox.path must name a file in a directory that exists/);
     mkdirSync(join(dirname(path), 'folder'));
     assert.match(at(join(dirname(path), 'folder')), /^outbox.path must name a file/);
+    writeFileSync(path, 'not an outbox');
+    assert.match(at(path), /^outbox.path must name an outbox, or a file that is empty or not there/);
+    assert.deepEqual(
+      [readdirSync(dirname(path)).sort(), readFileSync(path, 'utf8')],
+      [['events.outbox', 'folder'], 'not an outbox'],
+    );
+    rmSync(path);
     if (process.getuid?.() !== 0) {
       writeFileSync(path, '', { mode: 0o400 });
       assert.match(at(path), /^outbox.path must name a file that this process may read and write/);
@@ -157,7 +164,7 @@ describe('a damaged file', () => {
     'cut off': (path) => truncateSync(path, Math.floor(statSync(path).size / 2)),
     'half a header': (path) => truncateSync(path, 100),
     zeroed: (path) => writeFileSync(path, Buffer.alloc(statSync(path).size)),
-    'another file': (path) => writeFileSync(path, 'not an outbox'),
+    'overwritten behind its beginning': (path) => writeFileSync(path, readFileSync(path).fill('x', 9)),
   };
   for (const [name, damage] of Object.entries(damages)) {
     test(`(${name}) is set aside, told of, and work goes on`, async (t) => {

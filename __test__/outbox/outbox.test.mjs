@@ -206,6 +206,25 @@ describe('dead letters', () => {
     assert.ok(analytics(second).storedBytes > 300);
   });
 
+  test('come in pages', async (t) => {
+    const { auth, letters } = await dead(t, 5);
+    const ids = letters.map(({ id }) => id);
+    const page = async (options) => (await auth.deadLetters(options)).map(({ id }) => id);
+    assert.deepEqual(await page({ limit: 2 }), ids.slice(0, 2));
+    assert.deepEqual(await page({ limit: 2, after: ids[1] }), ids.slice(2, 4));
+    assert.deepEqual(await page({ limit: 2, after: ids[3] }), ids.slice(4));
+    assert.deepEqual(await page({ after: ids[0] }), ids.slice(1));
+    assert.deepEqual(await page({ after: ids[4] }), []);
+    assert.deepEqual(await page({ limit: undefined, after: undefined }), ids);
+    await auth.discardDeadLetters([ids[1]]);
+    assert.deepEqual(await page({ after: ids[1] }), ids.slice(2));
+    const unknown = await failure(auth.deadLetters({ after: 'msg_1' }), GuestConfigError, 'CONFIG_INVALID');
+    assert.equal(unknown.message, 'after must be the id of a dead letter');
+    for (const limit of [0, -1, 1.5, '2', Number.NaN, null])
+      await assert.rejects(auth.deadLetters({ limit }), TypeError);
+    for (const after of [1, null, {}]) await assert.rejects(auth.deadLetters({ after }), TypeError);
+  });
+
   test('are sent again, all or some, under their ids', async (t) => {
     const { double, auth, letters } = await dead(t, 3);
     const ids = letters.map(({ id }) => id);

@@ -54,7 +54,7 @@ export class GuestAuthError extends Error {
   readonly attempts?: number;
   /** Milliseconds after which the server will take the call again. */
   readonly retryAfterMs?: number;
-  /** Body of the last answer as text, at most 4 KiB. */
+  /** Body of the last answer as text, at most 4 KiB; of a successful answer the names of its members alone. */
   readonly body?: string;
   readonly cause?: unknown;
 }

@@ -17,3 +17,11 @@ export interface DeadLetter {
   readonly firstAttempt: string;
   readonly lastAttempt: string;
 }
+
+/** Which dead letters to read. */
+export interface DeadLetterPage {
+  /** How many at most. Default: all. */
+  readonly limit?: number;
+  /** The id of the one behind which they begin. Default: the oldest one comes first. */
+  readonly after?: string;
+}

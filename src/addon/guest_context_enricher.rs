@@ -75,9 +75,14 @@ impl NativeContextEnricher {
 
     /// Resolves with the dead letters as a JSON array.
     #[napi(catch_unwind)]
-    pub fn dead_letters(&self, call: u32) {
+    pub fn dead_letters(&self, call: u32, limit: Option<u32>, after: Option<String>) {
         let enricher = Arc::clone(&self.enricher);
-        self.bridge.run_plain(call, false, async move { enricher.outbox()?.dead_letters().await });
+        let limit = limit.map(|limit| limit as usize);
+        self.bridge.run_plain(
+            call,
+            false,
+            async move { enricher.outbox()?.dead_letters(limit, after.as_deref()).await },
+        );
     }
 
     /// Sends dead letters again, all or those with these ids; resolves with their number.

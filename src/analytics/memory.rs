@@ -250,27 +250,17 @@ mod tests {
     use tokio::runtime::Handle;
 
     use super::*;
-    use crate::analytics::Webhook;
-    use crate::net::client::Http;
-    use crate::net::retry::{Policy, Sender};
-    use crate::net::settings::Settings;
 
     type Heard = Arc<Mutex<Vec<News>>>;
 
     /// An outbox that sends to a port, and what it tells.
     fn outbox(port: u16) -> (Outbox, Heard) {
-        let none = Duration::ZERO;
-        let policy = Policy { max_retries: 0, base_delay: none, max_delay: none, max_retry_after: none };
-        let settings = Settings { connect_timeout: Duration::from_secs(3600), ..Settings::default() };
-        let sender = Arc::new(Sender::new(Http::new(settings), policy, 1, None));
-        let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
         let heard = Heard::default();
         let tell = {
             let heard = Arc::clone(&heard);
             move |news| lock(&heard).push(news)
         };
-        let webhook = Webhook { url, timeout: Duration::from_secs(3600), signer: None };
-        (Outbox::new(Messenger::new(sender, webhook), Arc::new(tell)), heard)
+        (Outbox::new(Messenger::to_port(port), Arc::new(tell)), heard)
     }
 
     /// A webhook that takes connections and never answers.

@@ -149,19 +149,19 @@ impl Outbox {
         }
     }
 
-    /// The dead letters as a JSON array.
-    pub(crate) async fn dead_letters(&self) -> Result<String, Error> {
-        self.disk()?.dead_letters().await
+    /// At most `limit` dead letters, those behind the one with the id `after`, as a JSON array.
+    pub(crate) async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
+        self.disk()?.dead_letters(limit, after).await
     }
 
     /// Sends dead letters again, all or those with these ids; returns how many.
     pub(crate) async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.disk()?.redeliver(ids).await
+        self.disk()?.redeliver(ids.as_deref()).await
     }
 
     /// Throws dead letters away, all or those with these ids; returns how many.
     pub(crate) async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.disk()?.discard(ids).await
+        self.disk()?.discard(ids.as_deref()).await
     }
 
     fn disk(&self) -> Result<&disk::Outbox, Error> {

@@ -71,9 +71,10 @@ impl Authenticator {
         self.0.enricher.outbox.as_ref().map_or(0, Outbox::at_stake)
     }
 
-    /// Events that were given up, as a JSON array. Needs an outbox on disk, as do the next two.
-    pub async fn dead_letters(&self) -> Result<String, Error> {
-        self.0.enricher.outbox()?.dead_letters().await
+    /// Events that were given up, as a JSON array, oldest first: at most `limit`, those behind the one with the id `after`.
+    /// Needs an outbox on disk, as do the next two.
+    pub async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
+        self.0.enricher.outbox()?.dead_letters(limit, after).await
     }
 
     /// Sends dead letters again, all or those with these ids; returns how many.

@@ -65,7 +65,9 @@ expectTypeOf(authenticator.rotateRefreshToken).returns.resolves.toBeString();
 expectTypeOf(authenticator.getAccessToken).toExtend<() => Promise<string>>();
 expectTypeOf(authenticator.warmUp).returns.resolves.toBeVoid();
 expectTypeOf(authenticator.flush).toEqualTypeOf<() => Promise<void>>();
-expectTypeOf(authenticator.deadLetters).toEqualTypeOf<() => Promise<DeadLetter[]>>();
+expectTypeOf(authenticator.deadLetters).toEqualTypeOf<
+  (page?: { readonly limit?: number; readonly after?: string }) => Promise<DeadLetter[]>
+>();
 expectTypeOf(authenticator.redeliver).toEqualTypeOf<(ids?: Iterable<string>) => Promise<number>>();
 expectTypeOf(authenticator.discardDeadLetters).toEqualTypeOf<(ids?: Iterable<string>) => Promise<number>>();
 expectTypeOf<DeadLetter['status']>().toEqualTypeOf<number | undefined>();

@@ -113,8 +113,8 @@ impl Shared {
                     "Analytics event {} is a dead letter now ({host}: {reason}; attempts: {}",
                     record.id, record.attempts
                 ));
+                lock(&self.ledger).bury(sequence, &record.id);
                 self.queue.change(sequence, Change::Bury(record));
-                lock(&self.ledger).bury(sequence);
             }
         }
     }

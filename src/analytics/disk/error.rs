@@ -13,6 +13,8 @@ pub(super) enum PathError {
     NotPermitted(#[source] io::Error),
     #[error("must name a file")]
     NotAFile,
+    #[error("must name an outbox, or a file that is empty or not there: this one holds something else")]
+    SomethingElse,
     #[error("must name a file that can be opened")]
     Unusable(#[source] io::Error),
     #[error(
@@ -40,6 +42,17 @@ impl From<PathError> for Error {
             Some(cause) => error.with_cause(cause),
             None => error,
         }
+    }
+}
+
+/// No dead letter has the id behind which more were asked for, and none had it lately.
+#[derive(Debug, thiserror::Error)]
+#[error("must be the id of a dead letter")]
+pub(super) struct UnknownLetter;
+
+impl From<UnknownLetter> for Error {
+    fn from(error: UnknownLetter) -> Self {
+        Self::config("after", error)
     }
 }
 
@@ -73,6 +86,8 @@ pub(super) enum Damage {
 pub(super) enum Refusal {
     #[error("it has the format {0} of a newer version")]
     NewerFormat(u64),
+    #[error("outbox.path {0}")]
+    Path(#[from] PathError),
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::dead_letters::DeadLetters;
 use super::error::Unavailable;
 use super::record::Record;
 use super::schedule::{Schedule, Sequence};
@@ -45,9 +46,7 @@ pub(super) struct Ledger {
     pub(super) schedule: Schedule,
     /// New events that are still in memory.
     pub(super) fresh: HashMap<Sequence, Record>,
-    /// Dead letters with their bytes.
-    dead: HashMap<Sequence, usize>,
-    dead_bytes: u64,
+    pub(super) dead: DeadLetters,
     /// Calls under way that will bring an event.
     reserved: usize,
     /// Why the file cannot be written.
@@ -96,16 +95,10 @@ impl Ledger {
     }
 
     /// Makes an event that was under way a dead letter.
-    pub(super) fn bury(&mut self, sequence: Sequence) {
+    pub(super) fn bury(&mut self, sequence: Sequence, id: &str) {
         let size = self.schedule.remove(sequence);
-        self.buried(sequence, size);
+        self.dead.add(sequence, id, size);
         self.failed += 1;
-    }
-
-    /// Notes the bytes of a dead letter.
-    pub(super) fn buried(&mut self, sequence: Sequence, size: usize) {
-        self.dead_bytes += size as u64;
-        self.dead_bytes -= self.dead.insert(sequence, size).unwrap_or_default() as u64;
     }
 
     /// Notes what a transaction has written. `added` are the events that were not there before.
@@ -115,9 +108,7 @@ impl Ledger {
         for (sequence, change) in changes {
             let is_new = added.next_if(|new| **new == sequence).is_some();
             match change {
-                Change::Remove => {
-                    self.dead_bytes -= self.dead.remove(&sequence).unwrap_or_default() as u64;
-                }
+                Change::Remove => self.dead.remove(sequence),
                 Change::Put(record) => {
                     let size = sizes.next().map_or(NOMINAL_SIZE, |(_, size)| *size);
                     if is_new {
@@ -126,9 +117,9 @@ impl Ledger {
                         self.schedule.resize(sequence, size);
                     }
                 }
-                Change::Bury(_) => {
+                Change::Bury(record) => {
                     let size = sizes.next().map_or(NOMINAL_SIZE, |(_, size)| *size);
-                    self.buried(sequence, size);
+                    self.dead.add(sequence, &record.id, size);
                 }
             }
         }
@@ -150,15 +141,10 @@ impl Ledger {
     /// The file was replaced by an empty one.
     pub(super) fn emptied(&mut self) {
         self.dead.clear();
-        self.dead_bytes = 0;
-    }
-
-    pub(super) fn dead(&self) -> usize {
-        self.dead.len()
     }
 
     pub(super) fn stored_bytes(&self) -> u64 {
-        self.schedule.bytes() + self.dead_bytes
+        self.schedule.bytes() + self.dead.bytes()
     }
 
     fn add(&mut self, sequence: Sequence, record: Record, size: usize) {
@@ -200,7 +186,7 @@ mod tests {
         let mut ledger = open();
         save(&mut ledger, 1, Change::Put(record("a")), 100);
         save(&mut ledger, 2, Change::Bury(record("b")), 50);
-        assert_eq!((ledger.schedule.len(), ledger.dead(), ledger.stored_bytes()), (1, 1, 150));
+        assert_eq!((ledger.schedule.len(), ledger.dead.len(), ledger.stored_bytes()), (1, 1, 150));
         ledger.admit(bounds).unwrap().unwrap();
         assert_eq!(
             refusal(&mut ledger, bounds),
@@ -210,7 +196,7 @@ mod tests {
         ledger.admit(bounds).unwrap().unwrap();
         ledger.release();
         save(&mut ledger, 2, Change::Remove, 0);
-        assert_eq!((ledger.dead(), ledger.stored_bytes()), (0, 100));
+        assert_eq!((ledger.dead.len(), ledger.stored_bytes()), (0, 100));
     }
 
     #[test]

@@ -6,9 +6,10 @@
 //! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
-//! | [`ledger`], [`schedule`] | what is known without reading: room, and who is next |
+//! | [`ledger`], [`schedule`], [`mod@dead_letters`] | what is known without reading: room, who is next, who was given up |
 //! | [`delivery`], [`retry`] | attempts, and what follows a failed one |
 
+mod dead_letters;
 mod delivery;
 mod error;
 mod file;
@@ -20,6 +21,8 @@ mod schedule;
 mod store;
 mod writer;
 
+#[cfg(test)]
+mod paging_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -40,12 +43,16 @@ use super::losses::Losses;
 use super::{Deliveries, News, Tell};
 use crate::error::{Code, Error};
 use crate::sync::lock;
-use error::Unavailable;
+use error::{Unavailable, UnknownLetter};
 use file::Locked;
 use ledger::{Bounds, Ledger, Phase};
-use queue::{Chosen, Question, Queue};
+use queue::{Question, Queue};
 use record::Record;
+use schedule::Sequence;
 use writer::Writer;
+
+/// Dead letters that are read or changed at once: about a millisecond's work, which a new event may have to wait for.
+const PAGE: usize = 256;
 
 /// Where events are kept, how many, and how long they are tried.
 #[derive(Debug, Clone)]
@@ -191,22 +198,58 @@ impl Outbox {
             pending: ledger.schedule.len(),
             delivered: ledger.delivered,
             failed: ledger.failed,
-            dead_lettered: Some(ledger.dead()),
+            dead_lettered: Some(ledger.dead.len()),
             stored_bytes: Some(ledger.stored_bytes()),
         }
     }
 
-    /// A JSON array.
-    pub(super) async fn dead_letters(&self) -> Result<String, Error> {
-        self.ask(Question::DeadLetters).await
+    /// A JSON array of at most `limit` dead letters, those behind `after`. Read in pages, so that nothing waits for more
+    /// than one of them.
+    pub(super) async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
+        self.ask(Question::Ready).await?;
+        let mut place = match after {
+            Some(id) => lock(&self.shared().ledger).dead.place(id).ok_or(UnknownLetter)?,
+            None => 0,
+        };
+        let (mut json, mut left) = ("[".to_owned(), limit.unwrap_or(usize::MAX));
+        loop {
+            let most = left.min(PAGE);
+            let page = self.ask(|answer| Question::DeadLetters(place, most, answer)).await?;
+            if json.len() > 1 && page.count > 0 {
+                json.push(',');
+            }
+            json.push_str(&page.json);
+            left -= page.count;
+            place = page.last;
+            if left == 0 || page.count < most {
+                json.push(']');
+                return Ok(json);
+            }
+        }
     }
 
-    pub(super) async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.ask(|answer| Question::Redeliver(chosen(ids), answer)).await
+    pub(super) async fn redeliver(&self, ids: Option<&[String]>) -> Result<usize, Error> {
+        self.each_page(ids, Question::Redeliver).await
     }
 
-    pub(super) async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.ask(|answer| Question::Discard(chosen(ids), answer)).await
+    pub(super) async fn discard(&self, ids: Option<&[String]>) -> Result<usize, Error> {
+        self.each_page(ids, Question::Discard).await
+    }
+
+    /// Asks for something to be done to the dead letters that there are now, all or those with these ids. Returns to how
+    /// many it was done.
+    async fn each_page(
+        &self,
+        ids: Option<&[String]>,
+        question: fn(Vec<Sequence>, oneshot::Sender<Option<usize>>) -> Question,
+    ) -> Result<usize, Error> {
+        self.ask(Question::Ready).await?;
+        let places = lock(&self.shared().ledger).dead.places(ids);
+        let mut count = 0;
+        for page in places.chunks(PAGE) {
+            count += self.ask(|answer| question(page.to_vec(), answer)).await?;
+        }
+        Ok(count)
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
@@ -216,10 +259,6 @@ impl Outbox {
             Err(_) => Err(Error::closed()),
         }
     }
-}
-
-fn chosen(ids: Option<Vec<String>>) -> Chosen {
-    ids.map(|ids| ids.into_iter().collect())
 }
 
 impl Shared {

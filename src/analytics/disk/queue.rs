@@ -1,6 +1,5 @@
 //! What waits for the writer: changes, and questions that only the owner of the store can answer.
 
-use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,19 +14,27 @@ use crate::sync::lock;
 /// delivered again.
 const LAZY: Duration = Duration::from_millis(100);
 
-/// Which dead letters are meant; `None` for all.
-pub(super) type Chosen = Option<HashSet<String>>;
-
 /// Something to answer between two transactions. An answer is `None` when the store cannot be read.
 pub(super) enum Question {
     /// An event that waits.
     Load(Sequence, oneshot::Sender<Option<Loaded>>),
-    /// The dead letters as a JSON array.
-    DeadLetters(oneshot::Sender<Option<String>>),
-    /// Sends dead letters again; answers how many.
-    Redeliver(Chosen, oneshot::Sender<Option<usize>>),
-    /// Throws dead letters away; answers how many.
-    Discard(Chosen, oneshot::Sender<Option<usize>>),
+    /// At most this many dead letters, behind a place.
+    DeadLetters(Sequence, usize, oneshot::Sender<Option<Page>>),
+    /// Sends the dead letters at these places again; answers how many.
+    Redeliver(Vec<Sequence>, oneshot::Sender<Option<usize>>),
+    /// Throws the dead letters at these places away; answers how many.
+    Discard(Vec<Sequence>, oneshot::Sender<Option<usize>>),
+    /// Answers when everything before it has been written, and the file has been read.
+    Ready(oneshot::Sender<Option<()>>),
+}
+
+/// Some dead letters.
+pub(super) struct Page {
+    /// Each as JSON, with commas between them.
+    pub(super) json: String,
+    pub(super) count: usize,
+    /// Where the last one stands.
+    pub(super) last: Sequence,
 }
 
 /// An event that was asked for, or nothing where there is none in the file.

@@ -168,14 +168,28 @@ impl Store {
         })
     }
 
-    /// All dead letters.
-    pub(super) fn dead(&self) -> Result<Vec<(Sequence, Record)>, StoreError> {
+    /// At most this many dead letters, in order; those behind `after`.
+    pub(super) fn dead(&self, after: Sequence, most: usize) -> Result<Vec<(Sequence, Record)>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(DEAD)?;
             let mut dead = Vec::new();
-            for entry in table.iter()? {
+            for entry in table.range(after + 1..)?.take(most) {
                 let (sequence, bytes) = entry?;
                 dead.push((sequence.value(), decode(bytes.value())?));
+            }
+            Ok(dead)
+        })
+    }
+
+    /// The dead letters at these places, where there are any.
+    pub(super) fn dead_at(&self, places: &[Sequence]) -> Result<Vec<(Sequence, Record)>, StoreError> {
+        guarded(|| {
+            let table = self.0.begin_read()?.open_table(DEAD)?;
+            let mut dead = Vec::with_capacity(places.len());
+            for sequence in places {
+                if let Some(bytes) = table.get(sequence)? {
+                    dead.push((*sequence, decode(bytes.value())?));
+                }
             }
             Ok(dead)
         })

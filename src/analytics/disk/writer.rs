@@ -9,7 +9,7 @@ use super::Shared;
 use super::error::{Damage, Refusal, StoreError};
 use super::file::Locked;
 use super::ledger::{Ledger, Phase};
-use super::queue::{Chosen, Loaded, Question};
+use super::queue::{Loaded, Page, Question};
 use super::record::{self, DeadLetter};
 use super::schedule::Sequence;
 use super::store::{Change, Changes, Kind, Sizes, Store};
@@ -91,8 +91,8 @@ impl Writer {
         self.shared.loaded.notify_waiters();
     }
 
-    fn try_open(&self) -> Result<Store, StoreError> {
-        let handle = self.file.handle().map_err(Refusal::Io)?;
+    fn try_open(&mut self) -> Result<Store, StoreError> {
+        let handle = self.file.handle().map_err(Refusal::Path)?;
         let store = Store::open(handle)?;
         let is_loading = lock(&self.shared.ledger).phase == Phase::Loading;
         if is_loading { self.load(&store).map(|()| store) } else { Ok(store) }
@@ -106,7 +106,7 @@ impl Writer {
             last = last.max(sequence);
             match kind {
                 Kind::Waiting => ledger.found(sequence, record, size, now, record.remaining(wall)),
-                Kind::Dead => ledger.buried(sequence, size),
+                Kind::Dead => ledger.dead.add(sequence, &record.id, size),
             }
         })?;
         self.shared.queue.begin(last);
@@ -196,12 +196,10 @@ impl Writer {
         // Nobody waits any more when a call was aborted meanwhile.
         match question {
             Question::Load(sequence, answer) => drop(answer.send(self.find(sequence))),
-            Question::DeadLetters(answer) => drop(answer.send(self.dead(None).and_then(|dead| {
-                let letters: Vec<_> = dead.iter().map(|(_, record)| DeadLetter::from(record)).collect();
-                serde_json::to_string(&letters).ok()
-            }))),
-            Question::Redeliver(chosen, answer) => drop(answer.send(self.redeliver(chosen))),
-            Question::Discard(chosen, answer) => drop(answer.send(self.discard(chosen))),
+            Question::DeadLetters(after, most, answer) => drop(answer.send(self.page(after, most))),
+            Question::Redeliver(places, answer) => drop(answer.send(self.redeliver(&places))),
+            Question::Discard(places, answer) => drop(answer.send(self.discard(&places))),
+            Question::Ready(answer) => drop(answer.send(self.store.as_ref().map(|_| ()))),
         }
     }
 
@@ -212,16 +210,15 @@ impl Writer {
         self.read(|store| store.load(sequence)).map(Loaded)
     }
 
-    fn dead(&mut self, chosen: Chosen) -> Option<Vec<(Sequence, record::Record)>> {
-        let mut dead = self.read(Store::dead)?;
-        if let Some(ids) = chosen {
-            dead.retain(|(_, record)| ids.contains(&record.id));
-        }
-        Some(dead)
+    fn page(&mut self, after: Sequence, most: usize) -> Option<Page> {
+        let dead = self.read(|store| store.dead(after, most))?;
+        let letters = dead.iter().map(|(_, record)| serde_json::to_string(&DeadLetter::from(record)));
+        let json = letters.collect::<Result<Vec<_>, _>>().ok()?.join(",");
+        Some(Page { json, count: dead.len(), last: dead.last().map_or(after, |(sequence, _)| *sequence) })
     }
 
-    fn redeliver(&mut self, chosen: Chosen) -> Option<usize> {
-        let dead = self.dead(chosen)?;
+    fn redeliver(&mut self, places: &[Sequence]) -> Option<usize> {
+        let dead = self.read(|store| store.dead_at(places))?;
         let count = dead.len();
         let mut added = Vec::with_capacity(count);
         for (sequence, record) in dead {
@@ -234,8 +231,8 @@ impl Writer {
         self.save(&added).then_some(count)
     }
 
-    fn discard(&mut self, chosen: Chosen) -> Option<usize> {
-        let dead = self.dead(chosen)?;
+    fn discard(&mut self, places: &[Sequence]) -> Option<usize> {
+        let dead = self.read(|store| store.dead_at(places))?;
         let count = dead.len();
         self.pending.extend(dead.into_iter().map(|(sequence, _)| (sequence, Change::Remove)));
         self.save(&[]).then_some(count)
