@@ -1,10 +1,11 @@
 //! The access token of all processes with the same credentials: one of them fetches it, the others wait.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::SharedStore;
 use super::encrypted_store::EncryptedStore;
@@ -18,15 +19,17 @@ pub(super) struct RedisAccessToken {
     store: EncryptedStore,
     name: String,
     lock: String,
+    /// How long one attempt to fetch it may take.
+    attempt_limit: Duration,
 }
 
 impl RedisAccessToken {
     pub(super) fn new(shared: &SharedStore, credentials: &Credentials) -> Self {
-        let Credentials { token_url, client_id, scope, .. } = credentials;
+        let Credentials { token_url, client_id, scope, timeout, .. } = credentials;
         // Another scope or another server is another token. A line break is in none of the three.
         let id = shared.hasher.hash(&format!("token\n{token_url}\n{client_id}\n{scope}")).0;
         let store = shared.store.clone();
-        Self { name: store.name("t", id), lock: store.name("tl", id), store }
+        Self { name: store.name("t", id), lock: store.name("tl", id), store, attempt_limit: *timeout }
     }
 
     async fn get_or_fetch(
@@ -46,14 +49,42 @@ impl RedisAccessToken {
                     if let Ok(Some(grant)) = self.find(rejected).await {
                         return Ok(grant);
                     }
-                    return lock.during(self.fetch(fetch)).await;
+                    return self.fetch_locked(lock, rejected, fetch).await;
                 }
-                // When the one who fetches fails or dies, the next one here gets the lock.
+                // When the one who fetches fails, hangs or dies, the next one here gets the lock.
                 Ok(None) => sleep(lock_retry_delay()).await,
                 Err(_) => break,
             }
         }
         fetch.await
+    }
+
+    /// Holds the lock for one attempt: a process whose login host hangs must not hold up the others for all its repeats. What
+    /// another one fetches meanwhile serves here too.
+    async fn fetch_locked(
+        &self,
+        lock: Lock,
+        rejected: Option<&Secret>,
+        fetch: BoxFuture<'_, Result<Grant, Error>>,
+    ) -> Result<Grant, Error> {
+        let mut fetch = pin!(self.fetch(fetch));
+        if let Ok(fetched) = timeout(self.attempt_limit, lock.during(fetch.as_mut())).await {
+            return fetched;
+        }
+        drop(lock);
+        tokio::select! {
+            fetched = fetch => fetched,
+            grant = self.fetched_elsewhere(rejected) => Ok(grant),
+        }
+    }
+
+    async fn fetched_elsewhere(&self, rejected: Option<&Secret>) -> Grant {
+        loop {
+            sleep(lock_retry_delay()).await;
+            if let Ok(Some(grant)) = self.find(rejected).await {
+                return grant;
+            }
+        }
     }
 
     async fn fetch(&self, fetch: BoxFuture<'_, Result<Grant, Error>>) -> Result<Grant, Error> {

@@ -63,3 +63,34 @@ async fn a_refresh_token_that_another_process_has_used_finds_the_newest_guest_to
     let fresh = pair.one.rotate(&used).await.unwrap();
     assert_eq!(pair.other.rotate(&used).await.unwrap().expose(), fresh.expose());
 }
+
+/// It held the lock for all of its repeats, and nobody else had a token meanwhile.
+#[tokio::test]
+async fn a_process_whose_login_host_hangs_holds_nobody_up_and_takes_the_token_of_another() {
+    let Some(pair) = Pair::set(json!({})).await else { return };
+    // Connections are taken by the system, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let by_way_of = |proxy: &str| {
+        let mut fields = pair.server.store(json!({}));
+        let own = json!({
+            "loginUrl": "http://login.example",
+            "allowInsecureHttp": true,
+            "proxy": proxy,
+            "maxRetries": 5,
+            "timeouts": { "oauthMs": 500 },
+        });
+        fields.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        authenticator(&pair.sandbox, fields)
+    };
+    let hanging = by_way_of(&format!("http://{}", silent.local_addr().unwrap()));
+    let healthy = by_way_of(pair.sandbox.url());
+    let later = async {
+        while pair.server.keys("tl").await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        healthy.access_token().await
+    };
+    let (hung, fetched) = tokio::join!(hanging.access_token(), later);
+    assert_eq!(hung.unwrap().expose(), fetched.unwrap().expose());
+    assert_eq!(pair.sandbox.counts().route(Route::Token).total, 1);
+}
