@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// More members than an answer has: an object with so many is a mistake or an attack, and looking for one takes time.
-const MOST_MEMBERS: usize = 4096;
+const MOST_MEMBERS: usize = 16_384;
 
 /// The members of a JSON object, in order of appearance, values unparsed.
 ///

@@ -21,6 +21,9 @@ async function destinations(t, settings) {
   return proxy.lines();
 }
 
+/** A refused CONNECT is made once more, for the status that the proxy gives. */
+const twice = (line) => [line, line];
+
 describe('the environment', () => {
   const forms = {
     acme: ['acme.mygenesys.com:443', 'acme.mygenesys.com:443'],
@@ -34,7 +37,7 @@ describe('the environment', () => {
       const lines = await destinations(t, { environment });
       assert.deepEqual(
         lines,
-        hosts.map((host) => `CONNECT ${host}`),
+        hosts.flatMap((host) => twice(`CONNECT ${host}`)),
       );
     });
   }
@@ -42,8 +45,8 @@ describe('the environment', () => {
   test('can be overridden for login and API apart', async (t) => {
     const urls = { loginUrl: 'https://login.example', apiUrl: 'https://api.example/prefix' };
     assert.deepEqual(await destinations(t, { environment: 'acme', ...urls }), [
-      'CONNECT login.example:443',
-      'CONNECT api.example:443',
+      ...twice('CONNECT login.example:443'),
+      ...twice('CONNECT api.example:443'),
     ]);
   });
 
@@ -78,15 +81,21 @@ async function fetchToken(config, env) {
   return stdout.trim();
 }
 
+/** By a name that only the proxy knows: what goes to a loopback address never goes through one. */
+function named(double) {
+  const environment = double.url.replace('127.0.0.1', 'guest.test');
+  return { ...configOf(double), environment, allowInsecureHttp: true };
+}
+
 describe('a proxy', () => {
   test('of the configuration is asked, with its credentials', async (t) => {
     const double = await startDouble(t);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
-    const manager = new OAuthManager({ ...configOf(double), proxy: proxy.url.replace('//', '//user:p%40ss@') });
+    const proxy = await startProxy(t, { hosts: { 'guest.test': new URL(double.url).port } });
+    const manager = new OAuthManager({ ...named(double), proxy: proxy.url.replace('//', '//user:p%40ss@') });
     assert.equal(await manager.getAccessToken(), 'access-1');
     assert.deepEqual(proxy.seen, [
       {
-        line: `POST ${double.url}/oauth/token`,
+        line: `POST ${named(double).environment}/oauth/token`,
         credentials: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
       },
     ]);
@@ -97,29 +106,42 @@ describe('a proxy', () => {
     const url = proxy.url.replace('//', '//user:canary-of-a-password@');
     const manager = new OAuthManager({ ...credentials, environment: 'acme', maxRetries: 0, proxy: url });
     const error = await failure(manager.getAccessToken(), NetworkError, 'NETWORK');
-    assert.match(error.message, /acme\.mygenesys\.com/);
+    assert.match(
+      error.message,
+      /acme\.mygenesys\.com through the proxy 127\.0\.0\.1:\d+: the proxy wants a login \(407\)/,
+    );
+    assert.equal(error.retryable, false);
+    assert.match(error.hint, /user and password/);
     assert.doesNotMatch(error.message + error.cause, /canary/);
   });
 
   test('of the environment variables is asked, unless NO_PROXY says otherwise', async (t) => {
     const double = await startDouble(t);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
+    const proxy = await startProxy(t, { hosts: { 'guest.test': new URL(double.url).port } });
     const direct = [
-      { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' },
-      { HTTP_PROXY: proxy.url, no_proxy: 'example.com,127.0.0.0/8' },
+      { HTTP_PROXY: proxy.url, NO_PROXY: 'guest.test' },
+      { HTTP_PROXY: proxy.url, no_proxy: 'example.com,.test' },
       { HTTPS_PROXY: proxy.url },
       { HTTP_PROXY: proxy.url, NO_PROXY: '*' },
     ];
     for (const env of direct) {
-      assert.match(await fetchToken(configOf(double), env), /^token access-/, JSON.stringify(env));
+      // No other resolver than the proxy knows the name.
+      assert.match(await fetchToken(named(double), env), /^NETWORK /, JSON.stringify(env));
+      assert.equal(proxy.seen.length, 0, JSON.stringify(env));
+    }
+    for (const env of [{ HTTP_PROXY: proxy.url }, { ALL_PROXY: proxy.url }]) {
+      assert.match(await fetchToken(configOf(double), env), /^token access-/, 'a loopback address is never proxied');
       assert.equal(proxy.seen.length, 0, JSON.stringify(env));
     }
     for (const env of [{ HTTP_PROXY: proxy.url }, { http_proxy: proxy.url, NO_PROXY: 'example.com' }]) {
-      assert.match(await fetchToken(configOf(double), env), /^token access-/);
+      assert.match(await fetchToken(named(double), env), /^token access-/);
       assert.equal(proxy.seen.splice(0).length, 1, JSON.stringify(env));
     }
     // NO_PROXY also holds for the proxy of the configuration.
-    await fetchToken({ ...configOf(double), proxy: proxy.url }, { NO_PROXY: '127.0.0.1' });
+    await fetchToken({ ...named(double), proxy: proxy.url }, { NO_PROXY: 'guest.test' });
+    assert.equal(proxy.seen.length, 0);
+    // And `false` means none, whatever the environment says.
+    await fetchToken({ ...named(double), proxy: false }, { HTTP_PROXY: proxy.url });
     assert.equal(proxy.seen.length, 0);
   });
 });
@@ -175,10 +197,10 @@ describe('certificates', () => {
 
   test('are checked behind a proxy as well', async (t) => {
     const double = await startSecureDouble(t, authority);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
+    const proxy = await startProxy(t, { hosts: { 'guest.test': new URL(double.url).port } });
     const env = { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority.caFile };
-    assert.match(await fetchToken(configOf(double), env), /^token access-/);
-    assert.match(await fetchToken(configOf(double), { ...env, NODE_EXTRA_CA_CERTS: '' }), /^NETWORK /);
-    assert.deepEqual(proxy.lines(), Array(2).fill(`CONNECT ${new URL(double.url).host}`));
+    assert.match(await fetchToken(named(double), env), /^token access-/);
+    assert.match(await fetchToken(named(double), { ...env, NODE_EXTRA_CA_CERTS: '' }), /^NETWORK /);
+    assert.deepEqual(proxy.lines(), Array(2).fill(`CONNECT guest.test:${new URL(double.url).port}`));
   });
 });

@@ -1,4 +1,4 @@
-// A forward proxy that understands no more than where to: then bytes go both ways, and ends and resets with them.
+// A forward proxy that understands no more than where to, and takes every name below `.test` for this machine: then bytes go both ways, and ends and resets with them.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -38,7 +38,7 @@ export class ForwardProxy {
       const [method, target] = head.toString('latin1').split(' ', 2);
       const isTunnel = method === 'CONNECT';
       const { hostname, port } = new URL(isTunnel ? `tcp://${target}` : target);
-      const server = net.connect(port, hostname);
+      const server = net.connect(port, hostname.endsWith('.test') ? '127.0.0.1' : hostname);
       this.#keep(server);
       server.once('connect', () => {
         this.passed += 1;

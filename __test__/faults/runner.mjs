@@ -71,6 +71,11 @@ class Run {
   }
 
   #config() {
+    const config = this.#directConfig();
+    return this.proxy ? throughProxy(config, this.proxy) : config;
+  }
+
+  #directConfig() {
     const { sandbox, place, front, fault } = this;
     return {
       ...sandbox.config({ crmBaseUrl: undefined, analyticsWebhookUrl: undefined }),
@@ -79,7 +84,6 @@ class Run {
       maxRetryAfterMs: MAX_RETRY_AFTER_MS,
       auditLogCallback: (record) => this.#audits.push(record),
       ...place.config?.(sandbox),
-      ...(this.proxy && { proxy: this.proxy.url }),
       ...(front && { ...place.through(front.url), ca: [ca, sandbox.ca ?? []].flat() }),
       ...(fault.slow && { timeouts: { [place.limit]: SLOW_LIMIT_MS } }),
       // Enough attempts to see the port open again.
@@ -253,4 +257,13 @@ class Run {
     await front?.close();
     assert.deepEqual(left, nothing, 'left behind after close()');
   }
+}
+
+/** What goes to a loopback address never goes through a proxy: the hosts get names, which the proxy alone knows. */
+function throughProxy(config, proxy) {
+  const named = Object.entries(config).map(([field, value]) => [
+    field,
+    typeof value === 'string' ? value.replace(/^(https?:\/\/)127\.0\.0\.1(?=[:/])/, '$1guest.test') : value,
+  ]);
+  return { ...Object.fromEntries(named), allowInsecureHttp: true, proxy: proxy.url };
 }

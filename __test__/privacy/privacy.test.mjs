@@ -2,7 +2,7 @@
 // server that sends everything it was sent back, and all that can be read afterwards is searched for them.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { run } from '../helpers/children.mjs';
@@ -256,7 +256,7 @@ describe('when nothing can be sent, nothing is shown', () => {
       clientSecret: { value: SECRET },
       tokenSigningKey: [SIGNING_KEY],
       analyticsSigningSecret: `!${WEBHOOK_KEY}`,
-      proxy: `socks5://user:canarySecret@example.com`,
+      proxy: `socks4://user:canarySecret@example.com`,
       crmBaseUrl: 'https://user:canarySecret@example.com/?key=canaryAccess',
       ca: 'canarySecret',
     })) {
@@ -307,20 +307,12 @@ test('the address appears in analytics and CRM requests, and in audit records on
 });
 
 test('the sources write nothing to the console but audit records', () => {
-  for (const file of [
-    'audit',
-    'authenticator',
-    'bridge',
-    'config',
-    'errors',
-    'instance',
-    'linger',
-    'native',
-    'parts',
-  ]) {
-    const source = readFileSync(new URL(`../../lib/${file}.js`, import.meta.url), 'utf8');
+  const files = readdirSync(new URL('../../lib/', import.meta.url)).filter((file) => file.endsWith('.js'));
+  assert.ok(files.length > 10);
+  for (const file of files) {
+    const source = readFileSync(new URL(`../../lib/${file}`, import.meta.url), 'utf8');
     const written = source.match(/console\.\w+\(|process\.std\w+/g) ?? [];
-    assert.deepEqual(written, file === 'audit' ? ['console.log('] : [], file);
+    assert.deepEqual(written, file === 'audit.js' ? ['console.log('] : [], file);
   }
 });
 
