@@ -6,8 +6,6 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::classify::{chain, innermost};
-
 /// What ring offers.
 const SPOKEN: &str = "TLS 1.2 and 1.3 with ECDHE, AES-GCM or ChaCha20, and keys of RSA, P-256, P-384 or Ed25519";
 
@@ -141,6 +139,15 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The last link of the chain says what happened; the ones before it only where, and may hold a URL.
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    chain(error).last().map_or_else(|| "unknown".to_owned(), ToString::to_string)
+}
+
+pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// An I/O error hides what it was made from, which may be another one.

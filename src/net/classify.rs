@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use super::cause::{Cause, Kind};
+use super::cause::{Cause, Kind, chain};
 use super::fault::Fault;
 
 /// A request that brought no answer. The host is filled in by the caller.
@@ -33,11 +33,6 @@ pub(super) fn is_refused_tunnel(cause: &Cause) -> bool {
     matches!(cause.to_string().as_str(), "tunnel error: unsuccessful" | "tunnel error: proxy authorization required")
 }
 
-/// The last link of the chain says what happened; the ones before it only where, and may hold a URL.
-pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map_or_else(|| "unknown".to_owned(), ToString::to_string)
-}
-
 /// The connection ended before this request was written, or the server said that it did not process it. Another
 /// connection may take it at once.
 pub(super) fn is_unprocessed(error: &reqwest::Error) -> bool {
@@ -54,8 +49,4 @@ pub(super) fn is_unprocessed(error: &reqwest::Error) -> bool {
             error.is_remote() && (gone || refused)
         })
     })
-}
-
-pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
 }

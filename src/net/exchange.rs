@@ -5,20 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
-use reqwest::{Request, Response};
+use reqwest::Request;
 use url::Url;
-
-use super::classify::unreadable;
-use super::fault::Fault;
 
 /// The largest answer that is read. A guest answer has about 1 KiB; more than this is a mistake or an attack.
 pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// The most that is read of a body that is not UTF-8.
 const MOST_UNREADABLE_BYTES: usize = 64 * 1024;
-
-/// As much of a content coding's name as an error shows.
-const MAX_CODING_CHARS: usize = 64;
 
 /// A request, made anew for each attempt.
 pub(crate) struct Exchange(Request);
@@ -84,28 +78,6 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer to its end, unless that is too far away.
-    pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
-        let mut body = Received::expect(response.content_length())?;
-        while let Some(piece) = response.chunk().await.map_err(|error| unreadable(&error))? {
-            body.push(piece)?;
-        }
-        let headers = std::mem::take(response.headers_mut());
-        let answer = Self { status: response.status().as_u16(), headers, body: body.finish() };
-        match answer.unknown_coding() {
-            Some(coding) if answer.is_success() => Err(Fault::Coding { host: String::new(), coding }),
-            Some(coding) => Ok(Self { body: format!("[a body in the content coding {coding}]").into(), ..answer }),
-            None => Ok(answer),
-        }
-    }
-
-    /// The content coding (RFC 9110 §8.4.1) of a body that was not decoded.
-    fn unknown_coding(&self) -> Option<String> {
-        let coding = self.headers.get(header::CONTENT_ENCODING).filter(|_| !self.body.is_empty())?;
-        let coding: String = String::from_utf8_lossy(coding.as_bytes()).chars().take(MAX_CODING_CHARS).collect();
-        (!coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity")).then_some(coding)
-    }
-
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -124,41 +96,6 @@ impl Answer {
             // Each replacement takes time: 1 MiB of them took 7 ms.
             Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_UNREADABLE_BYTES)]),
         }
-    }
-}
-
-/// A body on its way in, with its limit.
-#[derive(Default)]
-struct Received {
-    first: Bytes,
-    rest: Vec<u8>,
-}
-
-impl Received {
-    /// Whether a declared length is small enough.
-    fn expect(length: Option<u64>) -> Result<Self, Fault> {
-        if length.is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
-            return Err(Fault::TooLarge { host: String::new() });
-        }
-        Ok(Self::default())
-    }
-
-    /// Takes the next piece. Nearly every answer comes in one, which then needs no copy.
-    fn push(&mut self, piece: Bytes) -> Result<(), Fault> {
-        if self.first.len() + self.rest.len() + piece.len() > MAX_ANSWER_BYTES {
-            return Err(Fault::TooLarge { host: String::new() });
-        }
-        if self.first.is_empty() && self.rest.is_empty() {
-            self.first = piece;
-        } else {
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-            self.rest.extend_from_slice(&piece);
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.into() }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Everything between a request and its answer: one HTTP client with limits, retries with a budget, and a rate limiter.
 //!
 //! - [`operation`]: what a call is to the network; who sends it says so
-//! - [`exchange`]: a request and its answer, with its size limit
+//! - [`exchange`]: a request and its answer
+//! - [`receive`]: reads one within its size limit
 //! - [`client`]: sends one within its deadline
 //! - [`origin`]: the connections to one host, and what its answers teach about them
 //! - [`settings`], [`tls`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
@@ -25,6 +26,7 @@ pub(crate) mod limiter;
 pub(crate) mod operation;
 mod origin;
 mod proxies;
+mod receive;
 pub(crate) mod redact;
 mod resolver;
 pub(crate) mod retry;

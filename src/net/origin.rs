@@ -16,6 +16,7 @@ use super::exchange::{Answer, Exchange, host_of};
 use super::fault::Fault;
 use super::operation::{ConnectionPool, Operation};
 use super::proxies::Proxies;
+use super::receive::receive;
 use super::settings::{self, Pooling, Settings};
 use super::tunnel::refused_status;
 use crate::error::Error;
@@ -164,7 +165,7 @@ impl Origin {
             match self.client().execute(request).await {
                 Ok(response) => {
                     self.learn(response.version(), response.headers());
-                    return Answer::read(response).await;
+                    return receive(response).await;
                 }
                 Err(error) if unprocessed < MOST_UNPROCESSED && is_unprocessed(&error) => {
                     unprocessed += 1;

@@ -15,9 +15,6 @@ use super::limiter::{AdaptiveLimiter, Paused, SharedLimiter};
 use super::operation::{Operation, RetrySafety};
 use super::retry_after;
 
-/// The longest time that one answer can pause all requests: a mistyped `Retry-After` must not end a service.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-
 /// How often, how soon and for how long requests are repeated.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -133,7 +130,8 @@ impl Sender {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
                 if let Some(permit) = permit {
                     let wait = decision.map(|(_, wait)| wait).or(asked).unwrap_or(self.policy.base_delay);
-                    permit.throttled(wait.min(LONGEST_PAUSE));
+                    // A mistyped `Retry-After` must not end a service.
+                    permit.throttled(wait.min(self.policy.max_retry_after));
                 }
             } else if let (Fault::Status(_), Some(permit)) = (&fault, permit) {
                 permit.accepted();
@@ -174,7 +172,10 @@ impl Sender {
             _ => return None,
         };
         let base = if reason == Reason::Throttled { self.policy.base_delay } else { TRANSIENT_BASE };
-        let wait = asked.unwrap_or_else(|| backoff::full_jitter(base, self.policy.max_delay, done));
+        // A wait of nothing is no answer to "when".
+        let wait = asked
+            .filter(|asked| !asked.is_zero())
+            .unwrap_or_else(|| backoff::full_jitter(base, self.policy.max_delay, done));
         let in_time =
             asked.is_none_or(|asked| asked <= self.policy.max_retry_after) && Instant::now() + wait < options.deadline;
         in_time.then_some((reason, wait))

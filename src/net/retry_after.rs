@@ -3,13 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 
-/// The wait that the server asks for, rounded up to whole seconds. A malformed value, or more than one, means none.
+/// The wait that the server asks for, rounded up to whole seconds. A malformed value, or more than one, means none. A date
+/// counts from the answer's own `Date`: the server's clock need not be ours.
 pub(crate) fn parse(headers: &HeaderMap) -> Option<Duration> {
     let mut values = headers.get_all(RETRY_AFTER).iter();
     let value = values.next()?.to_str().ok()?;
-    if values.next().is_some() { None } else { parse_value(value, SystemTime::now()) }
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    if values.next().is_some() { None } else { parse_value(value, date.unwrap_or_else(SystemTime::now)) }
 }
 
 fn parse_value(value: &str, now: SystemTime) -> Option<Duration> {
@@ -38,6 +40,17 @@ mod tests {
         assert_eq!(at("Thu, 01 Jan 1970 00:01:40 GMT", 40), Some(60));
         assert_eq!(at("Thu, 01 Jan 1970 00:00:40 GMT", 100), Some(0));
         assert_eq!(at("99999999999999999999999", 0), Some(u64::from(u32::MAX)));
+    }
+
+    #[test]
+    fn a_date_counts_from_the_servers_own_clock() {
+        let headers = |date: &str| {
+            let pairs = [(RETRY_AFTER, "Thu, 01 Jan 1970 00:01:40 GMT"), (DATE, date)];
+            pairs.map(|(name, value)| (name, http::HeaderValue::from_str(value).unwrap())).into_iter().collect()
+        };
+        assert_eq!(parse(&headers("Thu, 01 Jan 1970 00:01:30 GMT")), Some(Duration::from_secs(10)));
+        assert_eq!(parse(&headers("Thu, 01 Jan 1970 02:00:00 GMT")), Some(Duration::ZERO));
+        assert_eq!(parse(&headers("soon")), Some(Duration::ZERO));
     }
 
     #[test]

@@ -165,3 +165,26 @@ async fn success_after_retries_gives_the_budget_back() {
         assert!(outcome.is_ok());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_nothing_means_back_off() {
+    for (status, retry) in [(429, RetrySafety::IfUnprocessed), (503, RetrySafety::IfUnprocessed)] {
+        let start = Instant::now();
+        let (outcome, sent) = play(&sender(), options(retry, Some(CREATE)), [answer(status, Some("0"))]).await;
+        assert_eq!((outcome.is_err(), sent), (true, 4), "a 503 with it still counts as not taken");
+        assert!(start.elapsed() > Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_pauses_all_for_longer_than_may_be_waited() {
+    let sender = sender();
+    let (outcome, sent) =
+        play(&sender, options(RetrySafety::IfUnprocessed, Some(CREATE)), [answer(429, Some("7200"))]).await;
+    assert_eq!((outcome.unwrap_err().retry_after, sent), (Some(Duration::from_secs(7200)), 1));
+    let start = Instant::now();
+    let patient =
+        SendOptions { deadline: start + Duration::from_secs(120), ..options(RetrySafety::IfUnprocessed, Some(CREATE)) };
+    let (outcome, _) = play(&sender, patient, [answer(200, None)]).await;
+    assert_eq!((outcome.unwrap().status, start.elapsed().as_secs()), (200, 60));
+}

@@ -91,7 +91,7 @@ pub(super) fn client(tls: ClientConfig, proxy: Option<&Url>, pooling: &Pooling) 
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true);
     let unusable =
-        |error: reqwest::Error| Error::config("proxy", "cannot be used").with_cause(super::classify::innermost(&error));
+        |error: reqwest::Error| Error::config("proxy", "cannot be used").with_cause(super::cause::innermost(&error));
     let builder = match proxy {
         Some(url) => builder.proxy(Proxy::all(url.as_str()).map_err(unusable)?),
         None => builder.no_proxy(),
