@@ -41,12 +41,6 @@ const KNOWN = [
   'sessions/shared/reservation.rs -> redis/vault.rs',
   'shared.rs -> config/mod.rs',
   // In a circle.
-  'analytics/disk/delivery.rs -> analytics/disk/mod.rs',
-  'analytics/disk/delivery.rs -> analytics/mod.rs',
-  'analytics/disk/mod.rs -> analytics/mod.rs',
-  'analytics/disk/writer.rs -> analytics/disk/mod.rs',
-  'analytics/disk/writer.rs -> analytics/mod.rs',
-  'analytics/memory.rs -> analytics/mod.rs',
   'authenticator/upkeep.rs -> authenticator.rs',
   'config/outbox.rs -> config/parts.rs',
   'config/parts.rs -> config/mod.rs',

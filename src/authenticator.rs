@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{Event, News, Outbox, Tell};
+use crate::analytics::{Event, Notice, OnNotice, Outbox};
 use crate::audit::{Facts, Subject};
 use crate::channel::Preflight;
 use crate::config::{Config, Traffic};
@@ -92,13 +92,13 @@ pub(crate) fn sender(traffic: &Traffic, limiter: Option<Arc<dyn SharedLimiter>>)
 
 impl Authenticator {
     /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
-    /// within a Tokio runtime, and fails when its file cannot be had. `tell` hears of the outbox and of a shared store.
-    pub fn new(config: Config, tell: impl Fn(News) + Send + Sync + 'static) -> Result<Self, Error> {
+    /// within a Tokio runtime, and fails when its file cannot be had. `on_notice` hears of the outbox and of a shared store.
+    pub fn new(config: Config, on_notice: impl Fn(Notice) + Send + Sync + 'static) -> Result<Self, Error> {
         let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
-        let tell: Tell = Arc::new(tell);
+        let on_notice: OnNotice = Arc::new(on_notice);
         let warn: Warn = {
-            let tell = Arc::clone(&tell);
-            Arc::new(move |text| tell(News::Store(text)))
+            let on_notice = Arc::clone(&on_notice);
+            Arc::new(move |text| on_notice(Notice::Store(text)))
         };
         let (sessions, shared) = shared::open(store, &credentials.client_secret, max_sessions, Arc::clone(&warn));
         let limiter = shared.as_ref().map(|shared| shared.limiter(&api.endpoints.guests, &credentials.client_id, warn));
@@ -115,7 +115,7 @@ impl Authenticator {
         });
         let outbox = reports
             .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, tell))
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, on_notice))
             .transpose()?;
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),

@@ -13,7 +13,7 @@ use super::bridge::{Bridge, BridgeHandle, NOTHING, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::runtime::runtime;
 use super::{OrFailure, or_failure, session_store};
-use crate::analytics::News;
+use crate::analytics::Notice;
 use crate::audit::{Facts, Subject};
 use crate::authenticator::{Authenticator, Outcome};
 use crate::config::{Config, SessionStoreSettings};
@@ -64,7 +64,7 @@ impl NativeAuthenticator {
         // What waits on disk is on its way from here on, and so is the connection to Redis.
         let begins = config.reports.outbox.is_some() || matches!(config.store, Some(SessionStoreSettings::Redis(_)));
         let _runtime = begins.then(runtime).transpose()?.map(Handle::enter);
-        let core = Authenticator::new(config, tell(&bridge))?;
+        let core = Authenticator::new(config, on_notice(&bridge))?;
         Ok(Self { core, environment, bridge })
     }
 
@@ -265,14 +265,14 @@ fn facts(outcome: &Outcome, shown: Option<&str>) -> String {
 }
 
 /// Passes news on to JavaScript.
-pub(super) fn tell(bridge: &Arc<BridgeHandle>) -> impl Fn(News) + Send + Sync + 'static {
+pub(super) fn on_notice(bridge: &Arc<BridgeHandle>) -> impl Fn(Notice) + Send + Sync + 'static {
     let bridge = Arc::clone(bridge);
     move |news| match news {
-        News::Idle => bridge.idle(),
-        News::Undelivered(text) => bridge.warn("ANALYTICS_UNDELIVERED", text),
-        News::DeadLetter(text) => bridge.warn("ANALYTICS_DEAD_LETTER", text),
-        News::SetAside(text) => bridge.warn("OUTBOX_SET_ASIDE", text),
-        News::Unwritable(text) => bridge.warn("OUTBOX_UNWRITABLE", text),
-        News::Store(text) => bridge.warn("SESSION_STORE", text),
+        Notice::Idle => bridge.idle(),
+        Notice::Undelivered(text) => bridge.warn("ANALYTICS_UNDELIVERED", text),
+        Notice::DeadLetter(text) => bridge.warn("ANALYTICS_DEAD_LETTER", text),
+        Notice::SetAside(text) => bridge.warn("OUTBOX_SET_ASIDE", text),
+        Notice::Unwritable(text) => bridge.warn("OUTBOX_UNWRITABLE", text),
+        Notice::Store(text) => bridge.warn("SESSION_STORE", text),
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::bridge::{Bridge, BridgeHandle, NOTHING, milliseconds};
-use super::guest_authenticator::tell;
+use super::guest_authenticator::on_notice;
 use super::guest_token_manager::guest_api;
 use super::runtime::runtime;
 use super::{OrFailure, or_failure};
@@ -50,7 +50,7 @@ impl NativeContextEnricher {
         let _runtime = reports.outbox.is_some().then(runtime).transpose()?.map(Handle::enter);
         let outbox = reports
             .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(tell(&bridge))))
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(on_notice(&bridge))))
             .transpose()?;
         let enricher = Enricher {
             crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),

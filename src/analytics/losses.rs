@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{News, Tell};
+use super::notice::{Notice, OnNotice};
 use crate::sync::lock;
 
 /// The least time between two notices.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// What to say of the last event that was given up, and of how many there were since the last notice.
-type Describe = fn(last: &str, count: u64) -> News;
+type Describe = fn(last: &str, count: u64) -> Notice;
 
 pub(super) struct Losses {
     describe: Describe,
-    tell: Tell,
+    on_notice: OnNotice,
     untold: Mutex<Untold>,
 }
 
@@ -29,8 +29,8 @@ struct Untold {
 }
 
 impl Losses {
-    pub(super) fn new(describe: Describe, tell: Tell) -> Arc<Self> {
-        Arc::new(Self { describe, tell, untold: Mutex::default() })
+    pub(super) fn new(describe: Describe, on_notice: OnNotice) -> Arc<Self> {
+        Arc::new(Self { describe, on_notice, untold: Mutex::default() })
     }
 
     /// One more event was given up. Must be called within a Tokio runtime.
@@ -64,7 +64,7 @@ impl Losses {
         if count > 0 {
             untold.told_at = Some(Instant::now());
             drop(untold);
-            (self.tell)((self.describe)(&last, count));
+            (self.on_notice)((self.describe)(&last, count));
         }
     }
 }
@@ -76,13 +76,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_thousand_losses_a_minute_are_two_notices() {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = {
+        let on_notice = {
             let told = Arc::clone(&told);
-            move |news| lock(&told).push(news)
+            move |notice| lock(&told).push(notice)
         };
-        let losses = Losses::new(|last, count| News::Undelivered(format!("{last}, {count}")), Arc::new(tell));
+        let losses = Losses::new(|last, count| Notice::Undelivered(format!("{last}, {count}")), Arc::new(on_notice));
         let heard = || std::mem::take(&mut *lock(&told));
-        let said = |text: &str| [News::Undelivered(text.to_owned())];
+        let said = |text: &str| [Notice::Undelivered(text.to_owned())];
         for number in 1..=1000 {
             losses.add(number.to_string());
             tokio::time::advance(Duration::from_millis(10)).await;

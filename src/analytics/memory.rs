@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::attempt::{self, MOST_AT_ONCE, Messenger};
 use super::losses::Losses;
-use super::{News, Tell};
+use super::notice::{Notice, OnNotice};
+use super::webhook_client::{self, MOST_AT_ONCE, WebhookClient};
 use crate::sync::lock;
 
 /// Waits before the second to the fifth attempt: about a minute in all.
@@ -34,14 +34,14 @@ const MOST_BYTES: usize = 200 << 20;
 pub(super) struct Outbox(Arc<Inner>);
 
 struct Inner {
-    messenger: Messenger,
+    webhook_client: WebhookClient,
     queue: Mutex<Queue>,
     /// For the deliveries: there is something to do.
     changed: Notify,
     /// Nothing waits.
     idle: Notify,
     losses: Arc<Losses>,
-    tell: Tell,
+    on_notice: OnNotice,
 }
 
 /// An event that waits for an attempt.
@@ -70,20 +70,20 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(messenger: Messenger, tell: Tell) -> Self {
+    pub(super) fn new(webhook_client: WebhookClient, on_notice: OnNotice) -> Self {
         let describe = |last: &str, count| {
-            News::Undelivered(match count {
+            Notice::Undelivered(match count {
                 1 => last.to_owned(),
                 count => format!("{last} (events lost since the last such warning: {count})"),
             })
         };
         Self(Arc::new(Inner {
-            messenger,
+            webhook_client,
             queue: Mutex::default(),
             changed: Notify::new(),
             idle: Notify::new(),
-            losses: Losses::new(describe, Arc::clone(&tell)),
-            tell,
+            losses: Losses::new(describe, Arc::clone(&on_notice)),
+            on_notice,
         }))
     }
 
@@ -107,7 +107,7 @@ impl Outbox {
         };
         queue.failed += 1;
         drop(queue);
-        self.0.losses.add(format!("Analytics event {} was not delivered: {full}", attempt::id_of(id)));
+        self.0.losses.add(format!("Analytics event {} was not delivered: {full}", webhook_client::id_of(id)));
     }
 
     /// Gives up what waits.
@@ -120,7 +120,7 @@ impl Outbox {
         drop(queue);
         if left > 0 {
             let events = if left == 1 { "event was" } else { "events were" };
-            (self.0.tell)(News::Undelivered(format!(
+            (self.0.on_notice)(Notice::Undelivered(format!(
                 "{left} analytics {events} not delivered before the instance was closed"
             )));
             self.0.changed.notify_one();
@@ -189,8 +189,8 @@ impl Inner {
     }
 
     async fn attempt(&self, mut event: Waiting, abandoned: u64) {
-        let id = attempt::id_of(event.id);
-        let outcome = self.messenger.send(&id, &event.body).await;
+        let id = webhook_client::id_of(event.id);
+        let outcome = self.webhook_client.send(&id, &event.body).await;
         let mut queue = lock(&self.queue);
         if queue.abandoned != abandoned {
             return;
@@ -201,16 +201,16 @@ impl Inner {
                 None
             }
             Err(failure) => {
-                let wait = WAITS.get(event.attempts).filter(|_| attempt::may_pass(&failure));
+                let wait = WAITS.get(event.attempts).filter(|_| webhook_client::may_pass(&failure));
                 if let Some(wait) = wait {
-                    let asked = attempt::asked_wait(&failure).map(|asked| asked.min(LONGEST_WAIT));
-                    let due = Instant::now() + asked.unwrap_or_else(|| attempt::spread(*wait));
+                    let asked = webhook_client::asked_wait(&failure).map(|asked| asked.min(LONGEST_WAIT));
+                    let due = Instant::now() + asked.unwrap_or_else(|| webhook_client::spread(*wait));
                     event.attempts += 1;
                     queue.later.insert((due, event.id), event);
                     return;
                 }
                 queue.failed += 1;
-                Some(attempt::reason(&failure))
+                Some(webhook_client::reason(&failure))
             }
         };
         queue.bytes -= event.body.len();
@@ -218,7 +218,7 @@ impl Inner {
         let is_last = queue.pending == 0;
         drop(queue);
         if let Some(reason) = lost {
-            let host = self.messenger.host();
+            let host = self.webhook_client.host();
             self.losses.add(format!("Analytics event {id} was not delivered to {host}: {reason}"));
         }
         if is_last {
@@ -229,7 +229,7 @@ impl Inner {
     /// Nothing waits any more.
     fn rest(&self) {
         self.idle.notify_waiters();
-        (self.tell)(News::Idle);
+        (self.on_notice)(Notice::Idle);
     }
 }
 
@@ -251,16 +251,16 @@ mod tests {
 
     use super::*;
 
-    type Heard = Arc<Mutex<Vec<News>>>;
+    type Heard = Arc<Mutex<Vec<Notice>>>;
 
     /// An outbox that sends to a port, and what it tells.
     fn outbox(port: u16) -> (Outbox, Heard) {
         let heard = Heard::default();
-        let tell = {
+        let on_notice = {
             let heard = Arc::clone(&heard);
-            move |news| lock(&heard).push(news)
+            move |notice| lock(&heard).push(notice)
         };
-        (Outbox::new(Messenger::to_port(port), Arc::new(tell)), heard)
+        (Outbox::new(WebhookClient::to_port(port), Arc::new(on_notice)), heard)
     }
 
     /// A webhook that takes connections and never answers.
@@ -277,7 +277,7 @@ mod tests {
 
     fn texts(heard: &Heard) -> Vec<String> {
         let texts = std::mem::take(&mut *lock(heard)).into_iter();
-        texts.filter_map(|news| if let News::Undelivered(text) = news { Some(text) } else { None }).collect()
+        texts.filter_map(|notice| if let Notice::Undelivered(text) = notice { Some(text) } else { None }).collect()
     }
 
     #[tokio::test]

@@ -1,65 +1,31 @@
 //! The analytics event, its signature, and the outbox that delivers it: from [`memory`], or from [`disk`], where it
 //! survives a crash.
 
-mod attempt;
+mod deliveries;
 mod disk;
 mod event;
 mod losses;
 mod memory;
+mod notice;
 mod signer;
+mod webhook_client;
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::time::Instant;
 
-pub use attempt::Webhook;
+pub use deliveries::Deliveries;
 pub use disk::{DiskOutbox, Retry};
 pub(crate) use disk::{MAX_AGE, RETRY_DELAYS};
 pub(crate) use event::Event;
+pub use notice::Notice;
+pub(crate) use notice::OnNotice;
 pub use signer::Signer;
+pub use webhook_client::Webhook;
 
 use crate::error::Error;
 use crate::net::retry::Sender;
-use attempt::Messenger;
-
-/// What the owner of an instance is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// Nothing waits in memory any more.
-    Idle,
-    /// An event was given up; the text says which and why.
-    Undelivered(String),
-    /// Events were put among the dead letters.
-    DeadLetter(String),
-    /// The file was damaged and has another name now.
-    SetAside(String),
-    /// The file cannot be written.
-    Unwritable(String),
-    /// The shared session store is away, or back.
-    Store(String),
-}
-
-/// Tells the owner of an outbox.
-pub(crate) type Tell = Arc<dyn Fn(News) + Send + Sync>;
-
-/// Analytics events by what became of them.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Deliveries {
-    /// Not yet delivered or given up.
-    pub pending: usize,
-    /// Delivered.
-    pub delivered: u64,
-    /// Given up; with an outbox on disk, most of them are dead letters.
-    pub failed: u64,
-    /// Dead letters now; with an outbox on disk alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_lettered: Option<usize>,
-    /// Bytes of the events that wait or are dead letters; with an outbox on disk alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stored_bytes: Option<u64>,
-}
+use webhook_client::WebhookClient;
 
 /// Delivers events in the background. Clones share everything.
 #[derive(Clone)]
@@ -80,12 +46,12 @@ impl Outbox {
         sender: Arc<Sender>,
         webhook: Webhook,
         disk: Option<DiskOutbox>,
-        tell: Tell,
+        on_notice: OnNotice,
     ) -> Result<Self, Error> {
-        let messenger = Messenger::new(sender, webhook);
+        let webhook_client = WebhookClient::new(sender, webhook);
         Ok(Self(match disk {
-            None => Kind::Memory(memory::Outbox::new(messenger, tell)),
-            Some(settings) => Kind::Disk(disk::Outbox::open(messenger, settings, tell)?),
+            None => Kind::Memory(memory::Outbox::new(webhook_client, on_notice)),
+            Some(settings) => Kind::Disk(disk::Outbox::open(webhook_client, settings, on_notice)?),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::schedule::Sequence;
+use super::delivery_order::Sequence;
 
 /// Letters that were taken away lately are remembered, so that whoever reads page by page can go on behind one of them.
 const MOST_REMEMBERED: usize = 10_000;

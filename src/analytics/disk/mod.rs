@@ -6,18 +6,20 @@
 //! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
-//! | [`ledger`], [`schedule`], [`mod@dead_letters`] | what is known without reading: room, who is next, who was given up |
+//! | [`index`], [`delivery_order`], [`mod@dead_letters`] | what is known without reading: room, what is next, what was given up |
+//! | [`state`] | what all of them share |
 //! | [`delivery`], [`retry`] | attempts, and what follows a failed one |
 
 mod dead_letters;
 mod delivery;
+mod delivery_order;
 mod error;
 mod file;
-mod ledger;
+mod index;
 mod queue;
 mod record;
 mod retry;
-mod schedule;
+mod state;
 mod store;
 mod writer;
 
@@ -38,17 +40,20 @@ use tokio::time::Instant;
 pub use retry::Retry;
 pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
 
-use super::attempt::Messenger;
+use super::deliveries::Deliveries;
 use super::losses::Losses;
-use super::{Deliveries, News, Tell};
+use super::notice::{Notice, OnNotice};
+use super::webhook_client::WebhookClient;
+
 use crate::error::{Code, Error};
 use crate::sync::lock;
+use delivery_order::Sequence;
 use error::{Unavailable, UnknownLetter};
 use file::Locked;
-use ledger::{Bounds, Ledger, Phase};
+use index::{Bounds, Phase};
 use queue::{Question, Queue};
 use record::Record;
-use schedule::Sequence;
+use state::OutboxState;
 use writer::Writer;
 
 /// Dead letters that are read or changed at once: about a millisecond's work, which a new event may have to wait for.
@@ -67,74 +72,60 @@ pub struct DiskOutbox {
     pub max_bytes: u64,
 }
 
-/// What the calls, the deliveries and the writer share.
-struct Shared {
-    messenger: Messenger,
-    retry: Retry,
-    bounds: Bounds,
-    tell: Tell,
-    queue: Queue,
-    ledger: Mutex<Ledger>,
-    dead_letters: Arc<Losses>,
-    /// The file has been read, or cannot be.
-    loaded: Notify,
-    /// For the deliveries: there may be something to do.
-    changed: Notify,
-    /// Nothing is under way and nothing is due.
-    quiet: Notify,
-    /// The file is free.
-    closed: Notify,
-}
-
 /// Events on their way, by way of a file. When the last clone goes, the deliveries end and the file is free.
 #[derive(Clone)]
 pub(super) struct Outbox(Arc<Owner>);
 
-struct Owner(Arc<Shared>);
+struct Owner(Arc<OutboxState>);
 
 /// Room for one event.
-pub(super) struct Place(Arc<Shared>);
+pub(super) struct Place(Arc<OutboxState>);
 
 impl Outbox {
     /// Takes the file at once, and reads it on a thread of its own.
-    pub(super) fn open(messenger: Messenger, settings: DiskOutbox, tell: Tell) -> Result<Self, Error> {
+    pub(super) fn open(
+        webhook_client: WebhookClient,
+        settings: DiskOutbox,
+        on_notice: OnNotice,
+    ) -> Result<Self, Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string())
         })?;
         let file = Locked::open(&settings.path)?;
-        let describe =
-            |last: &str, count| News::DeadLetter(format!("{last}; dead letters since the last such warning: {count})"));
-        let dead_letters = Losses::new(describe, Arc::clone(&tell));
-        let shared = Arc::new(Shared {
-            messenger,
+        let describe = |last: &str, count| {
+            Notice::DeadLetter(format!("{last}; dead letters since the last such warning: {count})"))
+        };
+        let dead_letters = Losses::new(describe, Arc::clone(&on_notice));
+        let state = Arc::new(OutboxState {
+            webhook_client,
             retry: settings.retry,
             bounds: Bounds { events: settings.max_events, bytes: settings.max_bytes },
-            tell,
+            on_notice,
             queue: Queue::default(),
-            ledger: Mutex::default(),
+            index: Mutex::default(),
             dead_letters,
             loaded: Notify::new(),
             changed: Notify::new(),
             quiet: Notify::new(),
             closed: Notify::new(),
         });
-        Writer::start(Arc::clone(&shared), file).map_err(Unavailable::NoThread)?;
-        runtime.spawn(delivery::run(Arc::clone(&shared)));
-        Ok(Self(Arc::new(Owner(shared))))
+        Writer::start(Arc::clone(&state), file).map_err(Unavailable::NoThread)?;
+        runtime.spawn(delivery::run(Arc::clone(&state)));
+        Ok(Self(Arc::new(Owner(state))))
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    fn state(&self) -> &Arc<OutboxState> {
         &self.0.0
     }
 
     /// Room for an event, or why there is none.
     pub(super) async fn admit(&self) -> Result<Place, Error> {
-        let shared = self.shared();
+        let state = self.state();
         loop {
-            let loaded = shared.loaded.notified();
-            let admission = lock(&shared.ledger).admit(shared.bounds);
+            let loaded = state.loaded.notified();
+            let admission = lock(&state.index).admit(state.bounds);
             match admission {
-                Some(outcome) => return Ok(outcome.map(|()| Place(Arc::clone(shared)))?),
+                Some(outcome) => return Ok(outcome.map(|()| Place(Arc::clone(state)))?),
                 None => loaded.await,
             }
         }
@@ -144,7 +135,7 @@ impl Outbox {
     /// delivered from memory. Not beyond `until`: the guest exists, whatever the disk does.
     pub(super) async fn post(&self, place: Option<Place>, guest_id: &str, body: String, until: Instant) {
         let Some(record) = Record::new(guest_id, body) else { return };
-        let saved = self.shared().queue.post(record);
+        let saved = self.state().queue.post(record);
         // The error is one of the writer's, who has told of it.
         let _ = tokio::time::timeout_at(until, saved).await;
         drop(place);
@@ -152,13 +143,13 @@ impl Outbox {
 
     /// Waits until no event is due and no attempt is under way.
     pub(super) async fn flush(&self) {
-        let shared = self.shared();
+        let state = self.state();
         loop {
-            let quiet = shared.quiet.notified();
+            let quiet = state.quiet.notified();
             {
-                let ledger = lock(&shared.ledger);
-                let is_stuck = ledger.phase == Phase::Loading && ledger.trouble.is_some();
-                if ledger.is_quiet || is_stuck || ledger.phase > Phase::Open {
+                let index = lock(&state.index);
+                let is_stuck = index.phase == Phase::Loading && index.unusable.is_some();
+                if index.is_quiet || is_stuck || index.phase > Phase::Open {
                     return;
                 }
             }
@@ -177,29 +168,29 @@ impl Outbox {
     }
 
     async fn end(&self, phase: Phase) {
-        let shared = self.shared();
-        shared.enter(phase);
+        let state = self.state();
+        state.enter(phase);
         loop {
-            let closed = shared.closed.notified();
-            if lock(&shared.ledger).phase == Phase::Closed {
-                return shared.dead_letters.report();
+            let closed = state.closed.notified();
+            if lock(&state.index).phase == Phase::Closed {
+                return state.dead_letters.report();
             }
             closed.await;
         }
     }
 
     pub(super) fn unsaved(&self) -> usize {
-        lock(&self.shared().ledger).unsaved
+        lock(&self.state().index).unsaved
     }
 
     pub(super) fn deliveries(&self) -> Deliveries {
-        let ledger = lock(&self.shared().ledger);
+        let index = lock(&self.state().index);
         Deliveries {
-            pending: ledger.schedule.len(),
-            delivered: ledger.delivered,
-            failed: ledger.failed,
-            dead_lettered: Some(ledger.dead.len()),
-            stored_bytes: Some(ledger.stored_bytes()),
+            pending: index.order.len(),
+            delivered: index.delivered,
+            failed: index.failed,
+            dead_lettered: Some(index.dead.len()),
+            stored_bytes: Some(index.stored_bytes()),
         }
     }
 
@@ -208,7 +199,7 @@ impl Outbox {
     pub(super) async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
         self.ask(Question::Ready).await?;
         let mut place = match after {
-            Some(id) => lock(&self.shared().ledger).dead.place(id).ok_or(UnknownLetter)?,
+            Some(id) => lock(&self.state().index).dead.place(id).ok_or(UnknownLetter)?,
             None => 0,
         };
         let (mut json, mut left) = ("[".to_owned(), limit.unwrap_or(usize::MAX));
@@ -244,7 +235,7 @@ impl Outbox {
         question: fn(Vec<Sequence>, oneshot::Sender<Option<usize>>) -> Question,
     ) -> Result<usize, Error> {
         self.ask(Question::Ready).await?;
-        let places = lock(&self.shared().ledger).dead.places(ids);
+        let places = lock(&self.state().index).dead.places(ids);
         let mut count = 0;
         for page in places.chunks(PAGE) {
             count += self.ask(|answer| question(page.to_vec(), answer)).await?;
@@ -253,21 +244,11 @@ impl Outbox {
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
-        match self.shared().queue.ask(question).await {
+        match self.state().queue.ask(question).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(Unavailable::NoAnswer.into()),
             Err(_) => Err(Error::closed()),
         }
-    }
-}
-
-impl Shared {
-    /// Goes on to a later phase; there is no way back.
-    fn enter(&self, phase: Phase) {
-        let mut ledger = lock(&self.ledger);
-        ledger.phase = ledger.phase.max(phase);
-        drop(ledger);
-        self.changed.notify_one();
     }
 }
 
@@ -279,6 +260,6 @@ impl Drop for Owner {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.0.ledger).release();
+        lock(&self.0.index).release();
     }
 }

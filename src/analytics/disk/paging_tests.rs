@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::delivery_order::Sequence;
 use super::record::Record;
-use super::schedule::Sequence;
 use super::store::{Change, Store};
 use super::testing::Folder;
 use super::{DiskOutbox, Outbox, PAGE, Retry};
-use crate::analytics::attempt::Messenger;
+use crate::analytics::webhook_client::WebhookClient;
 use crate::error::Code;
 use crate::sync::lock;
 
@@ -23,10 +23,10 @@ fn outbox(folder: &Folder) -> (Outbox, Vec<String>) {
     let ids = records.iter().map(|record| record.id.clone()).collect();
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
     let places = 1 as Sequence..;
-    Store::open(file).unwrap().commit(&places.zip(records.into_iter().map(Change::Bury)).collect()).unwrap();
+    Store::open(file).unwrap().commit(&places.zip(records.into_iter().map(Change::DeadLetter)).collect()).unwrap();
     let settings = DiskOutbox { path, retry: Retry::default(), max_events: 10_000, max_bytes: 1 << 30 };
     // Nothing is listening there; no attempt matters here.
-    (Outbox::open(Messenger::to_port(9), settings, Arc::new(drop)).unwrap(), ids)
+    (Outbox::open(WebhookClient::to_port(9), settings, Arc::new(drop)).unwrap(), ids)
 }
 
 async fn ids(outbox: &Outbox, limit: Option<usize>, after: Option<&str>) -> Vec<String> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::delivery_order::Sequence;
 use super::record::Record;
-use super::schedule::Sequence;
 use super::store::{Change, Changes};
 use crate::sync::lock;
 

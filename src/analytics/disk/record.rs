@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::analytics::attempt;
+use crate::analytics::webhook_client;
 
 /// Of SHA-256, in bytes: the file's own checksums guard whole pages, and only when it is opened.
 const CHECKSUM: usize = 8;
@@ -51,7 +51,7 @@ impl Record {
     /// A new event. `None` when `body` is not JSON.
     pub(super) fn new(guest_id: &str, body: String) -> Option<Self> {
         Some(Self {
-            id: attempt::id_of(uuid::Uuid::new_v4()),
+            id: webhook_client::id_of(uuid::Uuid::new_v4()),
             guest_id: guest_id.to_owned(),
             attempts: 0,
             first_attempt: None,

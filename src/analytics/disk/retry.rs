@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analytics::attempt::{self, spread};
+use crate::analytics::webhook_client::{self, spread};
 use crate::net::fault::Failure;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,11 +52,11 @@ impl Retry {
     /// Its age is the sum of its waits and not a difference of dates: neither a clock that jumps nor a process that is down
     /// takes attempts away.
     pub(super) fn judge(&self, failure: &Failure, attempts: u32, waited: Duration) -> Verdict {
-        if !attempt::may_pass(failure) {
+        if !webhook_client::may_pass(failure) {
             return Verdict::Dead;
         }
         let is_throttle = failure.status().is_some_and(|status| THROTTLES.contains(&status));
-        let asked = attempt::asked_wait(failure).filter(|_| is_throttle);
+        let asked = webhook_client::asked_wait(failure).filter(|_| is_throttle);
         let step = (attempts.max(1) as usize).min(self.delays.len()) - 1;
         let wait = asked.or_else(|| self.delays.get(step).map(|delay| spread(*delay))).unwrap_or(HOUR);
         if waited + wait > self.max_age {
@@ -74,7 +74,7 @@ impl Default for Retry {
 
 #[cfg(test)]
 mod tests {
-    use crate::analytics::attempt::DELIVERY;
+    use crate::analytics::webhook_client::DELIVERY;
     use http::{HeaderMap, HeaderValue};
 
     use super::*;

@@ -10,9 +10,9 @@ use redb::{
     Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, StorageError, TableDefinition,
 };
 
+use super::delivery_order::Sequence;
 use super::error::{Damage, Refusal, StoreError};
 use super::record::Record;
-use super::schedule::Sequence;
 
 const WAITING: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("waiting");
 const DEAD: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("dead");
@@ -45,7 +45,7 @@ pub(super) enum Change {
     /// It waits, or waits with another history.
     Put(Record),
     /// It is a dead letter.
-    Bury(Record),
+    DeadLetter(Record),
     /// It was delivered, or thrown away.
     Remove,
 }
@@ -141,7 +141,7 @@ impl Store {
                             waiting.insert(sequence, bytes.as_slice())?;
                             sizes.push((*sequence, bytes.len()));
                         }
-                        Change::Bury(record) => {
+                        Change::DeadLetter(record) => {
                             let bytes = record.encode();
                             waiting.remove(sequence)?;
                             dead.insert(sequence, bytes.as_slice())?;

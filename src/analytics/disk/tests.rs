@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::delivery_order::Sequence;
 use super::error::StoreError;
-use super::ledger::Ledger;
+use super::index::Index;
 use super::record::{self, Record};
-use super::schedule::Sequence;
 use super::store::{Change, Changes, Kind, Store};
 use super::testing::Folder;
 
@@ -50,7 +50,7 @@ fn contents(store: &Store) -> Result<Contents, StoreError> {
 fn filled(path: &Path) -> Contents {
     let store = Store::open(file(path)).unwrap();
     store.commit(&all(1..=600, |number| Change::Put(record(number)))).unwrap();
-    store.commit(&all(200..=260, |number| Change::Bury(record(number)))).unwrap();
+    store.commit(&all(200..=260, |number| Change::DeadLetter(record(number)))).unwrap();
     store.commit(&all(261..=500, |_| Change::Remove)).unwrap();
     contents(&store).unwrap()
 }
@@ -77,18 +77,18 @@ async fn a_restart_keeps_the_schedule() {
     Store::open(file(&folder.file("outbox"))).unwrap().commit(&changes).unwrap();
 
     let store = Store::open(file(&folder.file("outbox"))).unwrap();
-    let (mut ledger, now) = (Ledger::default(), Instant::now());
+    let (mut index, now) = (Index::default(), Instant::now());
     store
         .scan(|_, sequence, record, size| {
-            ledger.found(sequence, record, size, now, record.remaining(record::wall_now()));
+            index.found(sequence, record, size, now, record.remaining(record::wall_now()));
         })
         .unwrap();
-    let next = |ledger: &mut Ledger| ledger.schedule.take(Instant::now());
-    assert_eq!(next(&mut ledger), Some(2));
+    let next = |index: &mut Index| index.order.take(Instant::now());
+    assert_eq!(next(&mut index), Some(2));
     tokio::time::advance(Duration::from_secs(25)).await;
-    assert_eq!(next(&mut ledger), None);
+    assert_eq!(next(&mut index), None);
     tokio::time::advance(Duration::from_secs(6)).await;
-    assert_eq!(next(&mut ledger), Some(1));
+    assert_eq!(next(&mut index), Some(1));
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Shared;
+use super::delivery_order::Sequence;
 use super::error::{Damage, Refusal, StoreError};
 use super::file::Locked;
-use super::ledger::{Ledger, Phase};
+use super::index::{Index, Phase};
 use super::queue::{Loaded, Page, Question};
 use super::record::{self, DeadLetter};
-use super::schedule::Sequence;
+use super::state::OutboxState;
 use super::store::{Change, Changes, Kind, Sizes, Store};
-use crate::analytics::News;
+use crate::analytics::notice::Notice;
 use crate::sync::lock;
 
 /// How soon a file that could not be written is tried again, and what share of the time that may take: a large one is read
@@ -26,7 +26,7 @@ const TRYING_SHARE: u32 = 10;
 const GATHER: Duration = Duration::from_millis(2);
 
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    state: Arc<OutboxState>,
     file: Locked,
     /// None → the file cannot be used at the moment.
     store: Option<Store>,
@@ -38,8 +38,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; reads what is in the file there, and ends when the queue does.
-    pub(super) fn start(shared: Arc<Shared>, file: Locked) -> std::io::Result<()> {
-        let writer = Self { shared, file, store: None, next_try: Instant::now(), pending: Changes::new() };
+    pub(super) fn start(state: Arc<OutboxState>, file: Locked) -> std::io::Result<()> {
+        let writer = Self { state, file, store: None, next_try: Instant::now(), pending: Changes::new() };
         std::thread::Builder::new().name("genesys-outbox".into()).spawn(move || writer.run()).map(drop)
     }
 
@@ -48,7 +48,7 @@ impl Writer {
         let mut gather = Duration::ZERO;
         loop {
             let limit = self.store.is_none().then(|| self.next_try.saturating_duration_since(Instant::now()));
-            let batch = self.shared.queue.take(limit, gather);
+            let batch = self.state.queue.take(limit, gather);
             let (began, is_busy) = (Instant::now(), batch.posts.len() > 1);
             self.pending.extend(batch.changes);
             if self.store.is_none() && (Instant::now() >= self.next_try || batch.is_last) {
@@ -80,7 +80,7 @@ impl Writer {
         match opened {
             Ok(store) => {
                 self.store = Some(store);
-                lock(&self.shared.ledger).trouble = None;
+                lock(&self.state.index).unusable = None;
             }
             Err(error) => {
                 self.refuse(&error);
@@ -88,34 +88,34 @@ impl Writer {
             }
         }
         // Whoever waits to be admitted is refused now, if not admitted.
-        self.shared.loaded.notify_waiters();
+        self.state.loaded.notify_waiters();
     }
 
     fn try_open(&mut self) -> Result<Store, StoreError> {
         let handle = self.file.handle().map_err(Refusal::Path)?;
         let store = Store::open(handle)?;
-        let is_loading = lock(&self.shared.ledger).phase == Phase::Loading;
+        let is_loading = lock(&self.state.index).phase == Phase::Loading;
         if is_loading { self.load(&store).map(|()| store) } else { Ok(store) }
     }
 
     /// Takes up what was left.
     fn load(&self, store: &Store) -> Result<(), StoreError> {
         let (now, wall) = (Instant::now(), record::wall_now());
-        let (mut ledger, mut last) = (Ledger::default(), 0);
+        let (mut index, mut last) = (Index::default(), 0);
         store.scan(|kind, sequence, record, size| {
             last = last.max(sequence);
             match kind {
-                Kind::Waiting => ledger.found(sequence, record, size, now, record.remaining(wall)),
-                Kind::Dead => ledger.dead.add(sequence, &record.id, size),
+                Kind::Waiting => index.found(sequence, record, size, now, record.remaining(wall)),
+                Kind::Dead => index.dead.add(sequence, &record.id, size),
             }
         })?;
-        self.shared.queue.begin(last);
-        let mut shared = lock(&self.shared.ledger);
+        self.state.queue.begin(last);
+        let mut state = lock(&self.state.index);
         // It may have been closed meanwhile.
-        ledger.phase = shared.phase.max(Phase::Open);
-        *shared = ledger;
-        drop(shared);
-        self.shared.changed.notify_one();
+        index.phase = state.phase.max(Phase::Open);
+        *state = index;
+        drop(state);
+        self.state.changed.notify_one();
         Ok(())
     }
 
@@ -123,15 +123,15 @@ impl Writer {
     fn replace(&mut self, damage: &Damage) -> Result<Store, StoreError> {
         self.store = None;
         let aside = self.file.set_aside().map_err(Refusal::Io)?;
-        (self.shared.tell)(News::SetAside(format!(
+        (self.state.on_notice)(Notice::SetAside(format!(
             "The outbox file was damaged ({damage}). It is {} now, and a new one is in use; events that waited in it are \
              not sent",
             aside.display()
         )));
-        let mut ledger = lock(&self.shared.ledger);
-        ledger.emptied();
-        let fresh: Vec<_> = ledger.fresh.iter().map(|(sequence, record)| (*sequence, record.clone())).collect();
-        drop(ledger);
+        let mut index = lock(&self.state.index);
+        index.emptied();
+        let fresh: Vec<_> = index.fresh.iter().map(|(sequence, record)| (*sequence, record.clone())).collect();
+        drop(index);
         for (sequence, record) in fresh {
             self.pending.entry(sequence).or_insert(Change::Put(record));
         }
@@ -142,11 +142,11 @@ impl Writer {
     fn refuse(&mut self, cause: &StoreError) {
         self.store = None;
         self.next_try = Instant::now() + TRY_AGAIN;
-        let mut ledger = lock(&self.shared.ledger);
-        let is_news = ledger.trouble.replace(cause.to_string()).is_none();
-        drop(ledger);
-        if is_news {
-            (self.shared.tell)(News::Unwritable(format!(
+        let mut index = lock(&self.state.index);
+        let is_new = index.unusable.replace(cause.to_string()).is_none();
+        drop(index);
+        if is_new {
+            (self.state.on_notice)(Notice::Unwritable(format!(
                 "The outbox file cannot be used ({cause}). Guests are refused until it can be; events of calls under way \
                  are delivered from memory"
             )));
@@ -167,23 +167,23 @@ impl Writer {
         }
         match outcome {
             Some(Ok(sizes)) => {
-                let mut ledger = lock(&self.shared.ledger);
-                let was_at_stake = ledger.unsaved > 0;
-                ledger.saved(std::mem::take(&mut self.pending), &sizes, added);
-                drop(ledger);
+                let mut index = lock(&self.state.index);
+                let was_at_stake = index.unsaved > 0;
+                index.saved(std::mem::take(&mut self.pending), &sizes, added);
+                drop(index);
                 if was_at_stake {
-                    (self.shared.tell)(News::Idle);
+                    (self.state.on_notice)(Notice::Idle);
                 }
             }
             failed => {
                 if let Some(Err(error)) = failed {
                     self.refuse(&error);
                 }
-                lock(&self.shared.ledger).unsaved(&self.pending, added);
+                lock(&self.state.index).unsaved(&self.pending, added);
             }
         }
         if !added.is_empty() {
-            self.shared.changed.notify_one();
+            self.state.changed.notify_one();
         }
         self.pending.is_empty()
     }
@@ -223,7 +223,7 @@ impl Writer {
         let mut added = Vec::with_capacity(count);
         for (sequence, record) in dead {
             // Behind what its guest has waiting by now.
-            let number = self.shared.queue.number();
+            let number = self.state.queue.number();
             self.pending.insert(sequence, Change::Remove);
             self.pending.insert(number, Change::Put(record.restarted()));
             added.push(number);
@@ -261,14 +261,14 @@ impl Writer {
         let left = self.pending.values().filter(|change| matches!(change, Change::Put(_))).count();
         if left > 0 {
             let events = if left == 1 { "event was" } else { "events were" };
-            (self.shared.tell)(News::Undelivered(format!(
+            (self.state.on_notice)(Notice::Undelivered(format!(
                 "{left} analytics {events} neither delivered nor written before the instance was closed"
             )));
         }
-        let Self { shared, file, .. } = self;
+        let Self { state, file, .. } = self;
         drop(file);
-        shared.queue.close();
-        lock(&shared.ledger).phase = Phase::Closed;
-        shared.closed.notify_waiters();
+        state.queue.close();
+        lock(&state.index).phase = Phase::Closed;
+        state.closed.notify_waiters();
     }
 }

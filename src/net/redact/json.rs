@@ -5,8 +5,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::bounds::{MAX_SHOWN_BYTES, boundary, steps};
 use super::known::Known;
-use super::{MAX_SHOWN_BYTES, REPLACEMENT, boundary, spans, steps};
+use super::spans::{self, REPLACEMENT};
 
 /// Members whose names end like this hold credentials; in lower case without `_` and `-`.
 const CREDENTIAL_NAMES: [&str; 8] =

@@ -1,10 +1,22 @@
 //! How a credential that the request carried may be written in the answer.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::{COMPONENT, MAX_SHOWN_BYTES, boundary};
+use super::bounds::{MAX_SHOWN_BYTES, boundary};
 use crate::secret::Secret;
+
+/// What `encodeURIComponent` leaves as it is, beside letters and digits.
+pub(crate) const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// Of a longer credential only the beginning is looked for. That much covers all that is shown of a body.
 const MOST_BYTES: usize = 2 * MAX_SHOWN_BYTES;

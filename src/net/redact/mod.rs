@@ -1,38 +1,24 @@
 //! Answers made fit to be shown: credentials out, length bounded. The work is bounded by what is shown, not by what a
 //! server sends.
 //!
+//! - [`bounds`]: how much is shown
 //! - [`json`]: an answer that is JSON
 //! - [`spans`]: where credentials stand in a text
 //! - [`known`]: how a credential of ours may be written
 
+mod bounds;
 mod json;
 mod known;
 mod spans;
 #[cfg(test)]
 mod tests;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::Value;
 
 use crate::secret::Secret;
+use bounds::{MAX_SHOWN_BYTES, boundary};
+pub(crate) use known::COMPONENT;
 use known::Known;
-
-/// The most of a body that an error keeps, in bytes.
-const MAX_SHOWN_BYTES: usize = 4096;
-
-/// What `encodeURIComponent` leaves as it is, beside letters and digits.
-pub(crate) const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
-
-const REPLACEMENT: &str = "[redacted]";
 
 /// A body without credentials.
 pub(crate) struct Shown {
@@ -72,23 +58,4 @@ pub(crate) fn body(text: &str, known: &[&Secret], is_success: bool) -> Shown {
     };
     shown.truncate(boundary(&shown, MAX_SHOWN_BYTES));
     Shown { text: shown, is_json }
-}
-
-/// The last boundary between characters up to a byte.
-fn boundary(text: &str, at: usize) -> usize {
-    if at >= text.len() { text.len() } else { (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0) }
-}
-
-/// Counts the bytes that are looked at, for the test that they are few.
-mod steps {
-    #[cfg(test)]
-    thread_local!(pub(super) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) });
-
-    #[cfg(test)]
-    pub(super) fn count(bytes: usize) {
-        STEPS.with(|steps| steps.set(steps.get() + bytes));
-    }
-
-    #[cfg(not(test))]
-    pub(super) fn count(_: usize) {}
 }

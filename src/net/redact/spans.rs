@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::bounds::{boundary, steps};
 use super::known::Known;
-use super::{REPLACEMENT, boundary, steps};
+
+pub(super) const REPLACEMENT: &str = "[redacted]";
 
 type Spans = Vec<Range<usize>>;
 

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use super::bounds::steps;
+use super::spans::REPLACEMENT;
 use super::*;
 
 #[test]

@@ -20,7 +20,7 @@ struct Entry {
 
 /// The events that wait.
 #[derive(Default)]
-pub(super) struct Schedule {
+pub(super) struct DeliveryOrder {
     entries: HashMap<Sequence, Entry>,
     /// The last event of each guest who has any.
     tails: HashMap<u64, Sequence>,
@@ -33,7 +33,7 @@ pub(super) struct Schedule {
     bytes: u64,
 }
 
-impl Schedule {
+impl DeliveryOrder {
     /// Adds an event behind those of its guest. `due` is for one that has been tried before.
     pub(super) fn add(&mut self, sequence: Sequence, guest: u64, size: usize, due: Option<Instant>) {
         self.bytes += size as u64;
@@ -124,80 +124,80 @@ mod tests {
         Instant::now() + Duration::from_secs(seconds)
     }
 
-    /// A schedule with new events of these guests, numbered from 1.
-    fn of(guests: &[u64]) -> Schedule {
-        let mut schedule = Schedule::default();
+    /// A order with new events of these guests, numbered from 1.
+    fn of(guests: &[u64]) -> DeliveryOrder {
+        let mut order = DeliveryOrder::default();
         for (guest, sequence) in guests.iter().zip(1..) {
-            schedule.add(sequence, *guest, SIZE, None);
+            order.add(sequence, *guest, SIZE, None);
         }
-        schedule
+        order
     }
 
-    fn all(schedule: &mut Schedule, now: Instant) -> Vec<Sequence> {
-        std::iter::from_fn(|| schedule.take(now)).collect()
+    fn all(order: &mut DeliveryOrder, now: Instant) -> Vec<Sequence> {
+        std::iter::from_fn(|| order.take(now)).collect()
     }
 
     #[test]
     fn a_guests_next_event_waits_for_the_former() {
-        let mut schedule = of(&[7, 8, 7, 7]);
+        let mut order = of(&[7, 8, 7, 7]);
         let now = Instant::now();
-        assert_eq!(all(&mut schedule, now), [1, 2]);
-        schedule.remove(2);
-        assert_eq!(schedule.take(now), None);
-        schedule.remove(1);
-        assert_eq!(all(&mut schedule, now), [3]);
-        schedule.put_off(3, after(5));
-        assert_eq!(schedule.take(now), None);
-        assert_eq!(all(&mut schedule, after(6)), [3]);
-        schedule.remove(3);
-        assert_eq!(all(&mut schedule, now), [4]);
-        schedule.remove(4);
-        assert_eq!((schedule.len(), schedule.bytes(), schedule.tails.len()), (0, 0, 0));
+        assert_eq!(all(&mut order, now), [1, 2]);
+        order.remove(2);
+        assert_eq!(order.take(now), None);
+        order.remove(1);
+        assert_eq!(all(&mut order, now), [3]);
+        order.put_off(3, after(5));
+        assert_eq!(order.take(now), None);
+        assert_eq!(all(&mut order, after(6)), [3]);
+        order.remove(3);
+        assert_eq!(all(&mut order, now), [4]);
+        order.remove(4);
+        assert_eq!((order.len(), order.bytes(), order.tails.len()), (0, 0, 0));
     }
 
     #[test]
     fn one_that_waits_holds_back_its_own_guest_alone() {
-        let mut schedule = Schedule::default();
-        schedule.add(1, 7, SIZE, Some(after(60)));
-        schedule.add(2, 7, SIZE, None);
-        schedule.add(3, 8, SIZE, None);
-        assert_eq!(all(&mut schedule, Instant::now()), [3]);
-        assert_eq!(all(&mut schedule, after(61)), [1]);
+        let mut order = DeliveryOrder::default();
+        order.add(1, 7, SIZE, Some(after(60)));
+        order.add(2, 7, SIZE, None);
+        order.add(3, 8, SIZE, None);
+        assert_eq!(all(&mut order, Instant::now()), [3]);
+        assert_eq!(all(&mut order, after(61)), [1]);
     }
 
     #[test]
     fn a_pause_holds_back_everybody() {
-        let mut schedule = of(&[1, 2]);
+        let mut order = of(&[1, 2]);
         let (now, end) = (Instant::now(), after(10));
-        schedule.pause(end);
-        schedule.pause(after(3));
-        assert_eq!(schedule.take(now), None);
-        assert_eq!(schedule.next(), Some(end));
-        assert_eq!(all(&mut schedule, end), [1, 2]);
-        schedule.pause(end);
-        assert_eq!(schedule.next(), None, "nobody is there to wait");
-        schedule.put_off(1, after(5));
-        assert_eq!(schedule.next(), Some(end));
+        order.pause(end);
+        order.pause(after(3));
+        assert_eq!(order.take(now), None);
+        assert_eq!(order.next(), Some(end));
+        assert_eq!(all(&mut order, end), [1, 2]);
+        order.pause(end);
+        assert_eq!(order.next(), None, "nobody is there to wait");
+        order.put_off(1, after(5));
+        assert_eq!(order.next(), Some(end));
     }
 
     #[test]
     fn the_earliest_wakes() {
-        let mut schedule = Schedule::default();
+        let mut order = DeliveryOrder::default();
         let (early, late) = (after(5), after(50));
-        schedule.add(1, 1, SIZE, Some(late));
-        schedule.add(2, 2, SIZE, Some(early));
-        assert_eq!(schedule.next(), Some(early));
-        assert_eq!(all(&mut schedule, early), [2]);
-        assert_eq!(schedule.next(), Some(late));
+        order.add(1, 1, SIZE, Some(late));
+        order.add(2, 2, SIZE, Some(early));
+        assert_eq!(order.next(), Some(early));
+        assert_eq!(all(&mut order, early), [2]);
+        assert_eq!(order.next(), Some(late));
     }
 
     #[test]
     fn bytes_are_counted() {
-        let mut schedule = of(&[1, 2]);
-        schedule.resize(1, 150);
-        assert_eq!(schedule.bytes(), 250);
-        schedule.remove(1);
-        schedule.remove(1);
-        assert_eq!(schedule.bytes(), 100);
+        let mut order = of(&[1, 2]);
+        order.resize(1, 150);
+        assert_eq!(order.bytes(), 250);
+        order.remove(1);
+        order.remove(1);
+        assert_eq!(order.bytes(), 100);
     }
 }

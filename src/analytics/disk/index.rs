@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dead_letters::DeadLetters;
+use super::delivery_order::{DeliveryOrder, Sequence};
 use super::error::Unavailable;
 use super::record::Record;
-use super::schedule::{Schedule, Sequence};
 use super::store::{Change, Changes, Sizes};
 
-/// What an event is taken to need, in bytes, before it is there. Most need half of it.
+/// Bytes that are reserved for an event before its size is known. Most events take half as many.
 const NOMINAL_SIZE: usize = 1024;
 
-/// New events whose first attempt need not read the file, about 1 MB of memory.
+/// New events that are kept in memory until their first attempt, which then reads no file. They take about 1 MB.
 const MOST_FRESH: usize = 1024;
 
 /// How much the file may hold, waiting events and dead letters together.
@@ -41,16 +41,16 @@ pub(super) enum Phase {
 }
 
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct Index {
     pub(super) phase: Phase,
-    pub(super) schedule: Schedule,
+    pub(super) order: DeliveryOrder,
     /// New events that are still in memory.
     pub(super) fresh: HashMap<Sequence, Record>,
     pub(super) dead: DeadLetters,
     /// Calls under way that will bring an event.
     reserved: usize,
     /// Why the file cannot be written.
-    pub(super) trouble: Option<String>,
+    pub(super) unusable: Option<String>,
     /// Events that are in memory alone, because of that.
     pub(super) unsaved: usize,
     /// Nothing is under way and nothing is due.
@@ -60,16 +60,16 @@ pub(super) struct Ledger {
     hasher: RandomState,
 }
 
-impl Ledger {
+impl Index {
     /// Reserves room for an event. `None` while the file is being read.
     pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Unavailable>> {
-        if let Some(trouble) = &self.trouble {
-            return Some(Err(Unavailable::Unusable { cause: trouble.clone() }));
+        if let Some(cause) = &self.unusable {
+            return Some(Err(Unavailable::Unusable { cause: cause.clone() }));
         }
         if self.phase == Phase::Loading {
             return None;
         }
-        let (waiting, dead) = (self.schedule.len() + self.reserved, self.dead.len());
+        let (waiting, dead) = (self.order.len() + self.reserved, self.dead.len());
         let bytes = self.stored_bytes() + (self.reserved * NOMINAL_SIZE) as u64;
         let bound = if waiting + dead >= bounds.events {
             "outbox.maxEvents"
@@ -91,12 +91,12 @@ impl Ledger {
     pub(super) fn found(&mut self, sequence: Sequence, record: &Record, size: usize, now: Instant, wait: Duration) {
         let due = (record.attempts > 0).then(|| now + wait);
         let guest = self.hasher.hash_one(&record.guest_id);
-        self.schedule.add(sequence, guest, size, due);
+        self.order.add(sequence, guest, size, due);
     }
 
     /// Makes an event that was under way a dead letter.
-    pub(super) fn bury(&mut self, sequence: Sequence, id: &str) {
-        let size = self.schedule.remove(sequence);
+    pub(super) fn give_up(&mut self, sequence: Sequence, id: &str) {
+        let size = self.order.remove(sequence);
         self.dead.add(sequence, id, size);
         self.failed += 1;
     }
@@ -114,10 +114,10 @@ impl Ledger {
                     if is_new {
                         self.add(sequence, record, size);
                     } else {
-                        self.schedule.resize(sequence, size);
+                        self.order.resize(sequence, size);
                     }
                 }
-                Change::Bury(record) => {
+                Change::DeadLetter(record) => {
                     let size = sizes.next().map_or(NOMINAL_SIZE, |(_, size)| *size);
                     self.dead.add(sequence, &record.id, size);
                 }
@@ -131,7 +131,7 @@ impl Ledger {
         for sequence in added {
             if let Some(Change::Put(record)) = changes.get(sequence) {
                 let guest = self.hasher.hash_one(&record.guest_id);
-                self.schedule.add(*sequence, guest, NOMINAL_SIZE, None);
+                self.order.add(*sequence, guest, NOMINAL_SIZE, None);
             }
         }
         self.is_quiet = false;
@@ -144,12 +144,12 @@ impl Ledger {
     }
 
     pub(super) fn stored_bytes(&self) -> u64 {
-        self.schedule.bytes() + self.dead.bytes()
+        self.order.bytes() + self.dead.bytes()
     }
 
     fn add(&mut self, sequence: Sequence, record: Record, size: usize) {
         let guest = self.hasher.hash_one(&record.guest_id);
-        self.schedule.add(sequence, guest, size, None);
+        self.order.add(sequence, guest, size, None);
         if self.fresh.len() < MOST_FRESH {
             self.fresh.insert(sequence, record);
         }
@@ -166,73 +166,73 @@ mod tests {
         Record::new(guest, "{}".into()).unwrap()
     }
 
-    fn open() -> Ledger {
-        Ledger { phase: Phase::Open, ..Ledger::default() }
+    fn open() -> Index {
+        Index { phase: Phase::Open, ..Index::default() }
     }
 
-    fn save(ledger: &mut Ledger, sequence: Sequence, change: Change, size: usize) {
+    fn save(index: &mut Index, sequence: Sequence, change: Change, size: usize) {
         let added: &[Sequence] = if matches!(change, Change::Put(_)) { &[sequence] } else { &[] };
         let sizes = if matches!(change, Change::Remove) { vec![] } else { vec![(sequence, size)] };
-        ledger.saved(Changes::from([(sequence, change)]), &sizes, added);
+        index.saved(Changes::from([(sequence, change)]), &sizes, added);
     }
 
-    fn refusal(ledger: &mut Ledger, bounds: Bounds) -> String {
-        ledger.admit(bounds).unwrap().unwrap_err().to_string()
+    fn refusal(index: &mut Index, bounds: Bounds) -> String {
+        index.admit(bounds).unwrap().unwrap_err().to_string()
     }
 
     #[test]
     fn room_counts_what_waits_what_is_dead_and_what_will_come() {
         let bounds = Bounds { events: 3, bytes: u64::MAX };
-        let mut ledger = open();
-        save(&mut ledger, 1, Change::Put(record("a")), 100);
-        save(&mut ledger, 2, Change::Bury(record("b")), 50);
-        assert_eq!((ledger.schedule.len(), ledger.dead.len(), ledger.stored_bytes()), (1, 1, 150));
-        ledger.admit(bounds).unwrap().unwrap();
+        let mut index = open();
+        save(&mut index, 1, Change::Put(record("a")), 100);
+        save(&mut index, 2, Change::DeadLetter(record("b")), 50);
+        assert_eq!((index.order.len(), index.dead.len(), index.stored_bytes()), (1, 1, 150));
+        index.admit(bounds).unwrap().unwrap();
         assert_eq!(
-            refusal(&mut ledger, bounds),
+            refusal(&mut index, bounds),
             "The outbox is full (outbox.maxEvents): 2 events wait and 1 are dead letters; nothing was sent"
         );
-        ledger.release();
-        ledger.admit(bounds).unwrap().unwrap();
-        ledger.release();
-        save(&mut ledger, 2, Change::Remove, 0);
-        assert_eq!((ledger.dead.len(), ledger.stored_bytes()), (0, 100));
+        index.release();
+        index.admit(bounds).unwrap().unwrap();
+        index.release();
+        save(&mut index, 2, Change::Remove, 0);
+        assert_eq!((index.dead.len(), index.stored_bytes()), (0, 100));
     }
 
     #[test]
     fn bytes_are_a_bound_too() {
         let bounds = Bounds { events: 100, bytes: 1500 };
-        let mut ledger = open();
-        save(&mut ledger, 1, Change::Put(record("a")), 400);
-        ledger.admit(bounds).unwrap().unwrap();
-        ledger.admit(bounds).unwrap().unwrap();
-        assert!(refusal(&mut ledger, bounds).starts_with("The outbox is full (outbox.maxBytes): 3 events wait"));
+        let mut index = open();
+        save(&mut index, 1, Change::Put(record("a")), 400);
+        index.admit(bounds).unwrap().unwrap();
+        index.admit(bounds).unwrap().unwrap();
+        assert!(refusal(&mut index, bounds).starts_with("The outbox is full (outbox.maxBytes): 3 events wait"));
     }
 
     #[test]
     fn nobody_is_admitted_before_it_is_known_what_is_there() {
-        assert!(Ledger::default().admit(Bounds { events: 1, bytes: 1 }).is_none());
+        assert!(Index::default().admit(Bounds { events: 1, bytes: 1 }).is_none());
     }
 
     #[test]
-    fn trouble_refuses_and_says_that_it_may_pass() {
-        let mut ledger = open();
-        ledger.trouble = Some("No space left on device".into());
-        let error = Error::from(ledger.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err());
+    fn a_file_that_cannot_be_used_refuses_and_says_that_it_may_pass() {
+        let mut index = open();
+        index.unusable = Some("No space left on device".into());
+        let error = Error::from(index.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err());
         assert_eq!(error.code(), Code::StoreUnavailable);
         assert!(error.details().retryable && error.details().message.contains("No space left"), "{error}");
     }
 
     #[test]
     fn a_new_event_is_kept_in_memory_for_its_first_attempt_only() {
-        let mut ledger = open();
-        save(&mut ledger, 1, Change::Put(record("a")), 100);
-        assert_eq!(ledger.fresh.len(), 1);
-        ledger.saved(Changes::from([(1, Change::Put(record("a")))]), &vec![(1, 120)], &[]);
-        assert_eq!((ledger.fresh.len(), ledger.schedule.len(), ledger.stored_bytes()), (1, 1, 120));
+        let mut index = open();
+        save(&mut index, 1, Change::Put(record("a")), 100);
+        assert_eq!(index.fresh.len(), 1);
+        index.saved(Changes::from([(1, Change::Put(record("a")))]), &vec![(1, 120)], &[]);
+        assert_eq!((index.fresh.len(), index.order.len(), index.stored_bytes()), (1, 1, 120));
         for sequence in 2..=MOST_FRESH as u64 + 10 {
-            save(&mut ledger, sequence, Change::Put(record("b")), 100);
+            save(&mut index, sequence, Change::Put(record("b")), 100);
         }
-        assert_eq!(ledger.fresh.len(), MOST_FRESH);
+        assert_eq!(index.fresh.len(), MOST_FRESH);
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
-use super::Signer;
+use super::signer::Signer;
 use crate::net::exchange::{Exchange, host_of};
 use crate::net::fault::{Failure, Fault};
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
@@ -45,12 +45,12 @@ pub struct Webhook {
 }
 
 /// Sends events to a webhook.
-pub(super) struct Messenger {
+pub(super) struct WebhookClient {
     sender: Arc<Sender>,
     webhook: Webhook,
 }
 
-impl Messenger {
+impl WebhookClient {
     pub(super) fn new(sender: Arc<Sender>, webhook: Webhook) -> Self {
         Self { sender, webhook }
     }
@@ -88,7 +88,7 @@ impl Messenger {
 }
 
 #[cfg(test)]
-impl Messenger {
+impl WebhookClient {
     /// To a port of this machine, with more patience than a test has.
     pub(super) fn to_port(port: u16) -> Self {
         use crate::net::client::Http;
