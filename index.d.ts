@@ -168,7 +168,7 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
    * Waits until the analytics events accepted so far are delivered or given up. With `outbox.path`: until each has had the
    * attempts that are due; what failed and waits for a later one is not waited for.
    */
-  flush(): Promise<void>;
+  flush(options?: CallOptions): Promise<void>;
 
   deadLetters(page?: DeadLetterPage): Promise<DeadLetter[]>;
   redeliver(ids?: Iterable<string>): Promise<number>;

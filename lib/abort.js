@@ -2,6 +2,8 @@
 
 // Calls that end with an `AbortSignal`.
 
+const { read } = require('./options.js');
+
 /** @typedef {import('./types/config').AbortSignalLike} Signal */
 /** @typedef {import('./types/config').CallOptions} CallOptions */
 
@@ -11,9 +13,20 @@
  * @returns {Signal | undefined}
  */
 function signalOf(options) {
-  const signal = options?.signal ?? undefined;
+  if (options === undefined || options === null) return undefined;
+  const signal = read(options, 'signal') ?? undefined;
   if (signal === undefined || typeof signal?.addEventListener === 'function') return signal;
   throw new TypeError('options.signal must be an AbortSignal');
+}
+
+/**
+ * What a call rejects with that a signal has ended. Signals that imitate the platform's may have no reason.
+ * @param {Signal} signal
+ */
+function reasonOf(signal) {
+  if (signal.reason !== undefined) return signal.reason;
+  const error = new Error('This operation was aborted');
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
 }
 
 /**
@@ -58,4 +71,4 @@ function unwatch(signal, number) {
   signal.removeEventListener('abort', entry.listener);
 }
 
-module.exports = { signalOf, unwatch, watch };
+module.exports = { reasonOf, signalOf, unwatch, watch };

@@ -33,11 +33,14 @@ export declare enum MessageKind {
   Warning = 2,
   /** An outbox has nothing left to deliver. */
   Idle = 3,
-  /** A function that provides access tokens is called; the number of the request and of the function's owner. */
+  /**
+   * A function that provides access tokens is called; the number of the request and `[owner, call]`. `owner` has the
+   * function, `call` needs it; `null` where that is not known.
+   */
   TokenWanted = 4,
   /**
    * A function of a session store is called; the number of the request and
-   * `[owner, name, key, holder?, ttlMs?]`.
+   * `[owner, call, name, key, holder?, ttlMs?]`.
    */
   StoreCalled = 5
 }
@@ -65,8 +68,11 @@ export declare class NativeAuthenticator {
    * the former.
    */
   invalidate(call: number, sessionKey: string, abortable: boolean): string | null
-  /** Frees the key of a session that nobody took. */
-  release(sessionKey: string): void
+  /**
+   * Frees the key of a session that nobody took. Returns `false` when that is done, and `true` when the call has begun
+   * that does it.
+   */
+  release(call: number, sessionKey: string): boolean
   /** Resolves with an access token. */
   accessToken(call: number, abortable: boolean): void
   /** Drops an access token that the API refused. */
@@ -81,8 +87,11 @@ export declare class NativeAuthenticator {
   redeliver(call: number, ids?: Array<string> | undefined | null): void
   /** Throws dead letters away, all or those with these ids; resolves with their number. */
   discardDeadLetters(call: number, ids?: Array<string> | undefined | null): void
-  /** Resolves when no analytics event waits; with an outbox on disk, when none is due. */
-  flush(call: number): void
+  /**
+   * Resolves when no analytics event waits; with an outbox on disk, when none is due. Returns `false`, and begins
+   * nothing, when that is so already.
+   */
+  flush(call: number, abortable: boolean): boolean
   /** Refuses new calls; resolves when the running ones and the deliveries have ended. */
   close(call: number, timeoutMs?: number | undefined | null): void
   /** `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK. */

@@ -3,8 +3,16 @@
 // The JavaScript end of the bridge: numbers calls, and settles them when their results come. One for each environment (main
 // thread or worker).
 
-const { unwatch, watch } = require('./abort.js');
-const { keepThrown, ownerOf, thrownBy } = require('./callbacks.js');
+const { reasonOf, unwatch, watch } = require('./abort.js');
+const {
+  contextOf,
+  forgetContext,
+  keepContext,
+  keepThrown,
+  ownerOf,
+  runForHolder,
+  thrownBy,
+} = require('./callbacks.js');
 const { fromStructure } = require('./errors.js');
 const { hold, letGo, letGoOfEvents } = require('./keep-alive.js');
 const { native } = require('./native.js');
@@ -18,9 +26,13 @@ const { Resolve, Reject, Warning, Idle, TokenWanted, StoreCalled } = native.Mess
 
 /** A call's failure as the core tells it, before it becomes an error in the stack of who awaits it. */
 class Refusal {
-  /** @param {Failure} failure */
-  constructor(failure) {
+  /**
+   * @param {Failure} failure
+   * @param {{ error: unknown }} [thrown] by code of the user's; takes the error's place
+   */
+  constructor(failure, thrown) {
     this.failure = failure;
+    this.thrown = thrown;
   }
 }
 
@@ -55,7 +67,7 @@ function dispatch(json) {
         letGoOfEvents();
         break;
       case TokenWanted:
-        provideToken(number, value);
+        provideToken(number, value[0], value[1]);
         break;
       case StoreCalled:
         callStore(number, value);
@@ -72,6 +84,7 @@ function settle(call, outcome) {
   const resolve = pending.get(call);
   if (resolve === undefined) return;
   pending.delete(call);
+  forgetContext(call);
   if (pending.size === 0) letGo();
   resolve(outcome);
 }
@@ -82,7 +95,7 @@ function settle(call, outcome) {
  */
 function settledOf(json) {
   const outcome = JSON.parse(json);
-  return 'error' in outcome ? new Refusal(outcome) : outcome;
+  return Object.hasOwn(outcome, 'error') ? new Refusal(outcome) : outcome;
 }
 
 /**
@@ -90,7 +103,7 @@ function settledOf(json) {
  * @param {Signal} [signal]
  */
 function open(signal) {
-  if (signal?.aborted) throw signal.reason;
+  if (signal?.aborted) throw reasonOf(signal);
   do lastCall = (lastCall + 1) % MAX_CALL;
   while (pending.has(lastCall));
   return lastCall;
@@ -111,9 +124,11 @@ function takeResolve(resolve) {
  * The outcome of a call that the core has begun: its result, or a {@link Refusal}. Never rejects.
  * @param {number} call
  * @param {Signal} [signal] ends the call
+ * @param {boolean} [hasCallbacks] whether the core may call functions of the user's for it
  * @returns {Promise<any>}
  */
-function outcomeOf(call, signal) {
+function outcomeOf(call, signal, hasCallbacks = false) {
+  if (hasCallbacks) keepContext(call);
   const settled = new Promise(takeResolve);
   pending.set(call, lastResolve);
   if (pending.size === 1) hold();
@@ -142,14 +157,15 @@ function abort(call) {
  * when the signal ended the call, else as an error.
  * @param {(call: number) => void} begin
  * @param {Signal} [signal]
+ * @param {boolean} [hasCallbacks] as in `outcomeOf`
  */
-async function call(begin, signal) {
+async function call(begin, signal, hasCallbacks) {
   const number = open(signal);
   begin(number);
-  const outcome = await outcomeOf(number, signal);
+  const outcome = await outcomeOf(number, signal, hasCallbacks);
   if (outcome instanceof Refusal) throw errorOf(outcome, signal, call);
   // The core had ended the call when the signal came, but whoever aborts is promised the signal's reason.
-  if (signal?.aborted) throw signal.reason;
+  if (signal?.aborted) throw reasonOf(signal);
   return outcome;
 }
 
@@ -159,9 +175,10 @@ async function call(begin, signal) {
  * @param {Signal | undefined} signal
  * @param {Function} [callee]
  */
-function errorOf({ failure }, signal, callee = errorOf) {
+function errorOf({ failure, thrown: instead }, signal, callee = errorOf) {
+  if (instead !== undefined) return instead.error;
   const { code, callback } = failure.error;
-  if (code === 'ABORTED' && signal?.aborted) return signal.reason;
+  if (code === 'ABORTED' && signal?.aborted) return reasonOf(signal);
   const thrown = thrownBy(callback);
   if (thrown !== undefined && code !== 'STORE_UNAVAILABLE') return thrown.error;
   const error = fromStructure(failure.error, thrown?.error);
@@ -172,10 +189,11 @@ function errorOf({ failure }, signal, callee = errorOf) {
 /**
  * @param {number} request
  * @param {number} owner
+ * @param {number | null} call
  */
-async function provideToken(request, owner) {
+async function provideToken(request, owner, call) {
   try {
-    const token = await ownerOf(owner)?.provideToken?.();
+    const token = await contextOf(call)(() => ownerOf(owner)?.provideToken?.());
     if (typeof token !== 'string')
       throw new TypeError(`getAccessToken must resolve with a string, got ${typeof token}`);
     bridge.provideToken(request, token);
@@ -187,11 +205,12 @@ async function provideToken(request, owner) {
 
 /**
  * @param {number} request
- * @param {[owner: number, name: string, ...args: unknown[]]} called
+ * @param {[owner: number, call: number | null, name: string, ...args: unknown[]]} called
  */
-async function callStore(request, [owner, name, ...args]) {
+async function callStore(request, [owner, call, name, ...args]) {
   try {
-    bridge.answerStore(request, await ownerOf(owner)?.call?.(name, args));
+    const work = async () => /** @type {boolean} */ (await ownerOf(owner)?.call?.(name, args));
+    bridge.answerStore(request, await runForHolder(call, name, args[1], work));
   } catch (error) {
     keepThrown(request, error);
     bridge.answerStore(request, null);

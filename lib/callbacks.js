@@ -1,7 +1,8 @@
 'use strict';
 
-// The user's functions that the core calls: who has them, and what they have thrown.
+// The user's functions that the core calls: who has them, in which context they run, and what they have thrown.
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const { setTimeout } = require('node:timers');
 
 /**
@@ -12,6 +13,9 @@ const { setTimeout } = require('node:timers');
 
 /** Longer than the core takes to settle the calls that it concerns. */
 const KEPT_FOR_MS = 1000;
+
+/** As long as the core repeats a commit that failed, and more. */
+const COMMIT_WITHIN_MS = 120_000;
 
 /** @type {Map<number, WeakRef<CallbackOwner>>} */
 const owners = new Map();
@@ -52,4 +56,64 @@ function thrownBy(request) {
   return request === undefined ? undefined : thrown.get(request);
 }
 
-module.exports = { addOwner, keepThrown, ownerOf, thrownBy };
+/** @typedef {<T>(work: () => T) => T} Context runs a function in the asynchronous context of a call */
+
+/** @type {Context} */
+const NO_CONTEXT = (work) => work();
+
+/**
+ * Contexts by call, while it runs.
+ * @type {Map<number, Context>}
+ */
+const contexts = new Map();
+
+/**
+ * Contexts by the token under which a call holds its session key: what the store does for a call goes on after it.
+ * @type {Map<unknown, Context>}
+ */
+const holders = new Map();
+
+/**
+ * Keeps the context in which the user has made a call, for the functions that the core calls on its behalf.
+ * @param {number} call
+ */
+function keepContext(call) {
+  contexts.set(call, AsyncLocalStorage.snapshot());
+}
+
+/** @param {number} call */
+function forgetContext(call) {
+  contexts.delete(call);
+}
+
+/**
+ * @param {number | null} call
+ * @returns {Context}
+ */
+function contextOf(call) {
+  return (call === null ? undefined : contexts.get(call)) ?? NO_CONTEXT;
+}
+
+/**
+ * Runs a function of a session store in the context of the call that `holder` stands for.
+ * @param {number | null} call
+ * @param {string} name
+ * @param {unknown} holder
+ * @param {() => Promise<boolean>} work
+ */
+async function runForHolder(call, name, holder, work) {
+  const context = holders.get(holder) ?? contextOf(call);
+  if (holder !== undefined && context !== NO_CONTEXT) holders.set(holder, context);
+  let isLast = name === 'release';
+  try {
+    const answer = await context(work);
+    // A session has no later steps, and a key that somebody else holds has none either.
+    isLast ||= name === 'commit' || !answer;
+    return answer;
+  } finally {
+    if (isLast) holders.delete(holder);
+    else if (name === 'commit') setTimeout(() => holders.delete(holder), COMMIT_WITHIN_MS).unref();
+  }
+}
+
+module.exports = { addOwner, contextOf, forgetContext, keepContext, keepThrown, ownerOf, runForHolder, thrownBy };

@@ -104,6 +104,9 @@ function member(field, value) {
   return [`"${field}":${json}`];
 }
 
+/** @param {unknown} value */
+const isObject = (value) => typeof value === 'object' && value !== null;
+
 /**
  * Reads a configuration: its JSON for the core, and what stays in JavaScript, a session store of functions among it.
  * @param {object} config
@@ -115,7 +118,9 @@ function readConfig(config, given = {}) {
   }
   /** @type {Record<string, any>} */
   const values = {};
-  for (const field of [...FIELDS, ...CALLBACKS]) values[field] = field in given ? given[field] : read(config, field);
+  for (const field of [...FIELDS, ...CALLBACKS]) {
+    values[field] = Object.hasOwn(given, field) ? given[field] : read(config, field);
+  }
   for (const name of CALLBACKS) {
     values[name] ??= undefined;
     if (values[name] !== undefined && typeof values[name] !== 'function') {
@@ -123,9 +128,10 @@ function readConfig(config, given = {}) {
     }
   }
   const store = customStore(values.sessionStore);
+  const lingerMs = isObject(values.outbox) ? read(values.outbox, 'lingerMs', 'outbox.lingerMs') : undefined;
   if (store) values.sessionStore = undefined;
   const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(values.ca) : values[field]));
-  return { json: `{${members.join(',')}}`, values, store };
+  return { json: `{${members.join(',')}}`, values, lingerMs: lingerMs ?? undefined, store };
 }
 
 module.exports = { readConfig };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { signalOf } = require('./abort.js');
+const { reasonOf, signalOf } = require('./abort.js');
 const { auditSink } = require('./audit.js');
 const { Refusal, bridge, call, errorOf, open, outcomeOf, settledOf } = require('./bridge.js');
 const { addOwner } = require('./callbacks.js');
@@ -19,6 +19,7 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 class GuestAuthenticator extends ReportingInstance {
   #core;
+  #hasCallbacks;
   #audit;
   #environment;
   #endpoints;
@@ -30,16 +31,17 @@ class GuestAuthenticator extends ReportingInstance {
 
   /** @param {import('./types/config').AuthenticatorConfig} config */
   constructor(config) {
-    const { json, values, store } = readConfig(config);
+    const { json, values, lingerMs, store } = readConfig(config);
     const owner = store && addOwner(store);
     const core = resultOf(native.NativeAuthenticator.open(bridge, json, owner, store?.standsIn));
     super(core, store);
     this.#core = core;
+    this.#hasCallbacks = store !== undefined;
     this.#audit = auditSink(values.auditLogCallback);
     this.#environment = values.environment;
     this.#endpoints = JSON.parse(core.endpoints());
     this.#resultOf = resultMaker(core.templates());
-    this.#lingerMs = values.outbox?.lingerMs ?? undefined;
+    this.#lingerMs = lingerMs;
     this.#reports = Boolean(values.analyticsWebhookUrl);
     bindOwn(this, 'getAccessToken');
   }
@@ -53,7 +55,7 @@ class GuestAuthenticator extends ReportingInstance {
     const number = open(signal);
     const found = inspect(payload);
     const refusal = this.#core.authenticate(number, signal !== undefined, found, write);
-    const outcome = refusal === null ? await outcomeOf(number, signal) : refused(refusal, found);
+    const outcome = refusal === null ? await outcomeOf(number, signal, this.#hasCallbacks) : refused(refusal, found);
     if (outcome instanceof Refusal) {
       this.#audit(outcome.failure.audit);
       throw errorOf(outcome, signal);
@@ -63,8 +65,10 @@ class GuestAuthenticator extends ReportingInstance {
     this.#audit(audit);
     if (signal?.aborted) {
       // The guest exists and was reported, but nobody has it: its key is free, and a next call gets it.
-      this.#core.release(this.getSessionKey(analytics.email, analytics.channelId));
-      throw signal.reason;
+      const releasing = open();
+      const sessionKey = this.getSessionKey(analytics.email, analytics.channelId);
+      if (this.#core.release(releasing, sessionKey)) outcomeOf(releasing, undefined, this.#hasCallbacks);
+      throw reasonOf(signal);
     }
     return { guestData, analytics };
   }
@@ -77,7 +81,7 @@ class GuestAuthenticator extends ReportingInstance {
     const signal = signalOf(options);
     const number = open(signal);
     const ended = this.#core.invalidate(number, `${sessionKey}`, signal !== undefined);
-    const outcome = ended === null ? await outcomeOf(number, signal) : settledOf(ended);
+    const outcome = ended === null ? await outcomeOf(number, signal, this.#hasCallbacks) : settledOf(ended);
     if (outcome instanceof Refusal) throw errorOf(outcome, signal);
     this.#audit(outcome.audit);
   }
@@ -125,8 +129,14 @@ class GuestAuthenticator extends ReportingInstance {
     return JSON.parse(this.#core.metrics());
   }
 
-  async flush() {
-    await call((number) => this.#core.flush(number));
+  /** @param {CallOptions} [options] */
+  async flush(options) {
+    const signal = signalOf(options);
+    const number = open(signal);
+    // Where nothing waits nothing begins, so that a `beforeExit` listener may flush without being called again.
+    if (!this.#core.flush(number, signal !== undefined)) return;
+    const outcome = await outcomeOf(number, signal);
+    if (outcome instanceof Refusal) throw errorOf(outcome, signal);
   }
 
   /**

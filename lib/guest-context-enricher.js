@@ -12,6 +12,7 @@ const { native } = require('./native.js');
 
 class GuestContextEnricher extends ReportingInstance {
   #core;
+  #hasCallbacks;
   #audit;
   #lingerMs;
   #reports;
@@ -28,14 +29,15 @@ class GuestContextEnricher extends ReportingInstance {
       analyticsWebhookUrl: analyticsWebhookUrl || undefined,
       auditLogCallback,
     };
-    const { json, values } = readConfig(options ?? {}, given);
+    const { json, values, lingerMs } = readConfig(options ?? {}, given);
     const { getAccessToken } = values;
     const callbacks = getAccessToken && { provideToken: () => getAccessToken() };
     const core = resultOf(native.NativeContextEnricher.open(bridge, json, callbacks && addOwner(callbacks)));
     super(core, callbacks);
     this.#core = core;
+    this.#hasCallbacks = callbacks !== undefined;
     this.#audit = auditSink(values.auditLogCallback);
-    this.#lingerMs = values.outbox?.lingerMs ?? undefined;
+    this.#lingerMs = lingerMs;
     this.#reports = given.analyticsWebhookUrl !== undefined;
   }
 
@@ -52,6 +54,7 @@ class GuestContextEnricher extends ReportingInstance {
     const { analytics, audit } = await call(
       (number) => this.#core.enrich(number, guest, request, signal !== undefined),
       signal,
+      this.#hasCallbacks,
     );
     if (this.#reports) holdForEvents(this.#core, this.#lingerMs);
     this.#audit(audit);

@@ -1,6 +1,6 @@
 'use strict';
 
-const { signalOf } = require('./abort.js');
+const { reasonOf, signalOf } = require('./abort.js');
 const { Refusal, bridge, errorOf, open, outcomeOf } = require('./bridge.js');
 const { addOwner } = require('./callbacks.js');
 const { readConfig } = require('./config.js');
@@ -37,9 +37,9 @@ class GuestTokenManager extends Instance {
     const number = open(signal);
     const found = inspect(payload);
     const refusal = this.#core.create(number, signal !== undefined, found, write);
-    const outcome = refusal === null ? await outcomeOf(number, signal) : refused(refusal, found);
+    const outcome = refusal === null ? await outcomeOf(number, signal, true) : refused(refusal, found);
     if (outcome instanceof Refusal) throw errorOf(outcome, signal);
-    if (signal?.aborted) throw signal.reason;
+    if (signal?.aborted) throw reasonOf(signal);
     return outcome;
   }
 
@@ -48,7 +48,7 @@ class GuestTokenManager extends Instance {
    * @param {CallOptions} [options]
    */
   rotateRefreshToken(refreshToken, options) {
-    return rotate(this.#core, refreshToken, options);
+    return rotate(this.#core, refreshToken, options, true);
   }
 }
 

@@ -5,6 +5,7 @@
 const { signalOf } = require('./abort.js');
 const { call } = require('./bridge.js');
 const { classes } = require('./errors.js');
+const { read } = require('./options.js');
 
 /** @typedef {import('./types/config').CallOptions} CallOptions */
 /** @typedef {import('./types/config').CloseOptions} CloseOptions */
@@ -142,7 +143,7 @@ function idsOf(ids) {
  * @param {CloseOptions | undefined} options
  */
 function limitOf(options) {
-  const limit = options?.timeoutMs;
+  const limit = options === undefined || options === null ? undefined : read(options, 'timeoutMs');
   if (limit === undefined || limit === Infinity) return undefined;
   if (typeof limit !== 'number' || !(limit >= 0)) {
     throw new classes.GuestConfigError('timeoutMs must be a number of milliseconds from 0');
@@ -163,12 +164,13 @@ async function accessToken(core, options) {
  * @param {{ rotate(call: number, refreshToken: string, abortable: boolean): void }} core
  * @param {string} refreshToken
  * @param {CallOptions} [options]
+ * @param {boolean} [hasCallbacks] see `outcomeOf`
  */
-async function rotate(core, refreshToken, options) {
+async function rotate(core, refreshToken, options, hasCallbacks) {
   if (typeof refreshToken !== 'string' || refreshToken === '')
     throw new TypeError('refreshToken must be a string that is not empty');
   const signal = signalOf(options);
-  return call((number) => core.rotate(number, refreshToken, signal !== undefined), signal);
+  return call((number) => core.rotate(number, refreshToken, signal !== undefined), signal, hasCallbacks);
 }
 
 /**

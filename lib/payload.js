@@ -149,11 +149,23 @@ function copyOf(value, found) {
 }
 
 /**
- * The text of attributes in a request. Inside an object, because a `toJSON` is told the key under which it stands.
+ * What `write` met, until `refused` hands it on.
+ * @type {{ error: unknown } | undefined}
+ */
+let unwritable;
+
+/**
+ * The text of attributes in a request; nothing where they have none. Inside an object, because a `toJSON` is told the key
+ * under which it stands.
  * @param {unknown} attributes
  */
 function write(attributes) {
-  return stringify({ attributes });
+  try {
+    return stringify({ attributes });
+  } catch (error) {
+    unwritable = { error };
+    return undefined;
+  }
 }
 
 /**
@@ -163,8 +175,10 @@ function write(attributes) {
  */
 function refused(failure, found) {
   const parsed = JSON.parse(failure);
-  complete(parsed.error.issues, found);
-  return new Refusal(parsed);
+  const thrown = unwritable;
+  unwritable = undefined;
+  if (parsed.error.issues) complete(parsed.error.issues, found);
+  return new Refusal(parsed, thrown);
 }
 
 /**

@@ -17,7 +17,7 @@ const isObject = (value) => typeof value === 'object' && value !== null;
  * @param {unknown} value
  * @returns {value is Place}
  */
-const isPlace = (value) => isObject(value) && 'fact' in /** @type {object} */ (value);
+const isPlace = (value) => isObject(value) && Object.hasOwn(/** @type {object} */ (value), 'fact');
 
 /**
  * What makes a copy of a template, filled in.

@@ -3,6 +3,7 @@
 // A session store of the user's own: an object with four functions in the place of `sessionStore: { redis }`.
 
 const { classes } = require('./errors.js');
+const { read: readOption } = require('./options.js');
 
 const FUNCTIONS = ['reserve', 'commit', 'release', 'invalidate'];
 
@@ -19,7 +20,7 @@ const ON_UNAVAILABLE = ['reject', 'local'];
  */
 function read(object, field, name = field) {
   try {
-    return Reflect.get(object, field, object);
+    return readOption(object, field);
   } catch (cause) {
     throw new classes.GuestConfigError(`${name} must be readable`, { cause });
   }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::caller;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
 use crate::json::quote;
@@ -65,15 +66,15 @@ pub struct Endpoints {
 pub enum Tokens {
     /// The OAuth manager of the same configuration.
     Managed(Arc<OAuth>),
-    /// A function of the caller's.
-    Given(Box<dyn Fn() -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync>),
+    /// A function of the caller's; it is told which call needs the token.
+    Given(Box<dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync>),
 }
 
 impl Tokens {
-    async fn get(&self) -> Result<Secret, Error> {
+    async fn get(&self, context: &CallContext) -> Result<Secret, Error> {
         match self {
             Self::Managed(oauth) => oauth.access_token().await,
-            Self::Given(get) => get().await,
+            Self::Given(get) => get(context.caller).await,
         }
     }
 
@@ -93,13 +94,15 @@ pub(crate) struct CallContext {
     request_id_header: HeaderValue,
     /// End of the whole call.
     pub(crate) deadline: Instant,
+    /// The call as the user knows it; of a task that serves several, the first one's.
+    pub(crate) caller: Option<u32>,
 }
 
 impl CallContext {
     pub(crate) fn new(total: Duration) -> Self {
         let request_id = uuid::Uuid::new_v4().to_string();
         let header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| unreachable!("a UUID is ASCII"));
-        Self { request_id, request_id_header: header, deadline: Instant::now() + total }
+        Self { request_id, request_id_header: header, deadline: Instant::now() + total, caller: caller::current() }
     }
 }
 
@@ -208,7 +211,7 @@ impl GuestApi {
         let options = SendOptions { operation, timeout: self.timeout, deadline: context.deadline };
         let mut before = 0;
         loop {
-            let token = match tokio::time::timeout_at(context.deadline, self.tokens.get()).await {
+            let token = match tokio::time::timeout_at(context.deadline, self.tokens.get(context)).await {
                 Ok(token) => token.map_err(|error| error.with_request_id(&context.request_id))?,
                 Err(_) => return Err(no_token_in_time(operation).with_request_id(&context.request_id)),
             };

@@ -8,7 +8,7 @@
 //! | what processes share | [`shared`] |
 //! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
-//! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`] |
+//! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`], [`caller`] |
 //!
 //! A Rust program uses [`Authenticator`] with a [`Config`]; everything runs on the caller's Tokio runtime.
 
@@ -20,6 +20,7 @@ pub mod audit;
 pub mod authenticator;
 #[doc(hidden)]
 pub mod benching;
+mod caller;
 mod channel;
 pub mod config;
 mod crm;

@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 
 use super::message::{Batch, Message};
 use super::runtime::runtime;
+use crate::caller;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sync::lock;
@@ -145,7 +146,7 @@ impl BridgeHandle {
         let mut registry = abortable.then(|| lock(&self.abortable));
         let task = runtime.spawn(async move {
             let settlement = settlement;
-            let outcome = work().await;
+            let outcome = caller::scope(call, work).await;
             settlement.settle(outcome);
         });
         if let Some(registry) = &mut registry {
@@ -174,12 +175,16 @@ impl BridgeHandle {
         self.send(Message::Idle);
     }
 
-    /// Calls the function of `owner` that provides access tokens.
-    pub(super) fn want_token(self: &Arc<Self>, owner: u32) -> BoxFuture<'static, Result<Secret, Error>> {
+    /// Calls the function of `owner` that provides access tokens, for the call `caller`.
+    pub(super) fn want_token(
+        self: &Arc<Self>,
+        owner: u32,
+        caller: Option<u32>,
+    ) -> BoxFuture<'static, Result<Secret, Error>> {
         let (sender, receiver) = oneshot::channel();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
         lock(&self.token_requests).insert(request, sender);
-        self.send(Message::TokenWanted { request, owner });
+        self.send(Message::TokenWanted { request, owner, caller });
         async move {
             match receiver.await {
                 Ok(Some(token)) => Ok(token),

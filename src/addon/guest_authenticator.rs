@@ -136,20 +136,20 @@ impl NativeAuthenticator {
         None
     }
 
-    /// Frees the key of a session that nobody took.
+    /// Frees the key of a session that nobody took. Returns `false` when that is done, and `true` when the call has begun
+    /// that does it.
     #[napi(catch_unwind)]
-    pub fn release(&self, #[napi(ts_arg_type = "string")] session_key: Text) {
+    pub fn release(&self, call: u32, #[napi(ts_arg_type = "string")] session_key: Text) -> bool {
         if !self.core.shares_sessions() && self.core.release(session_key.lossless()).now_or_never().is_some() {
-            return;
+            return false;
         }
         let (core, entry) = (self.core.clone(), self.core.enter());
-        // Without a thread there was no session either.
-        if let Ok(runtime) = runtime() {
-            runtime.spawn(async move {
-                let _running = entry;
-                core.release(session_key.lossless()).await;
-            });
-        }
+        self.bridge.run_plain(call, false, async move {
+            let _running = entry;
+            core.release(session_key.lossless()).await;
+            Ok(NOTHING.to_owned())
+        });
+        true
     }
 
     /// Resolves with an access token.
@@ -209,14 +209,19 @@ impl NativeAuthenticator {
             .run_plain(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) });
     }
 
-    /// Resolves when no analytics event waits; with an outbox on disk, when none is due.
+    /// Resolves when no analytics event waits; with an outbox on disk, when none is due. Returns `false`, and begins
+    /// nothing, when that is so already.
     #[napi(catch_unwind)]
-    pub fn flush(&self, call: u32) {
+    pub fn flush(&self, call: u32, abortable: bool) -> bool {
         let core = self.core.clone();
-        self.bridge.run_plain(call, false, async move {
+        if core.flush().now_or_never().is_some() {
+            return false;
+        }
+        self.bridge.run_plain(call, abortable, async move {
             core.flush().await;
             Ok(NOTHING.to_owned())
         });
+        true
     }
 
     /// Refuses new calls; resolves when the running ones and the deliveries have ended.

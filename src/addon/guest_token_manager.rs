@@ -109,7 +109,7 @@ pub(super) fn guest_api(
     let bridge = Arc::clone(bridge);
     Arc::new(GuestApi {
         sender,
-        tokens: Tokens::Given(Box::new(move || bridge.want_token(owner))),
+        tokens: Tokens::Given(Box::new(move |caller| bridge.want_token(owner, caller))),
         endpoints: api.endpoints,
         verifier: TokenVerifier::new(&api.signing_key),
         timeout: api.timeout,

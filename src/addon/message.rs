@@ -19,10 +19,11 @@ pub enum MessageKind {
     Warning,
     /// An outbox has nothing left to deliver.
     Idle,
-    /// A function that provides access tokens is called; the number of the request and of the function's owner.
+    /// A function that provides access tokens is called; the number of the request and `[owner, call]`. `owner` has the
+    /// function, `call` needs it; `null` where that is not known.
     TokenWanted,
     /// A function of a session store is called; the number of the request and
-    /// `[owner, name, key, holder?, ttlMs?]`.
+    /// `[owner, call, name, key, holder?, ttlMs?]`.
     StoreCalled,
 }
 
@@ -32,7 +33,7 @@ pub(super) enum Message {
     Reject { call: u32, json: String },
     Warning { code: &'static str, message: String },
     Idle,
-    TokenWanted { request: u32, owner: u32 },
+    TokenWanted { request: u32, owner: u32, caller: Option<u32> },
     StoreCalled { request: u32, arguments: String },
 }
 
@@ -50,7 +51,9 @@ impl Message {
                 write!(all, "{kind},0,{{\"code\":\"{code}\",\"message\":{}}}", quote(message))
             }
             Self::Idle => write!(all, "{kind},0,0"),
-            Self::TokenWanted { request, owner } => write!(all, "{kind},{request},{owner}"),
+            Self::TokenWanted { request, owner, caller } => {
+                write!(all, "{kind},{request},[{owner},{}]", number_or_null(*caller))
+            }
             Self::StoreCalled { request, arguments } => write!(all, "{kind},{request},{arguments}"),
         };
     }
@@ -77,6 +80,11 @@ impl Message {
             Self::Idle | Self::TokenWanted { .. } => 0,
         }
     }
+}
+
+/// A number as JSON.
+pub(super) fn number_or_null(number: Option<u32>) -> String {
+    number.map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
 
 impl Batch {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::node_api::{Js, Value};
 use crate::audit::Subject;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::text::Text;
 use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, validate};
 
@@ -97,43 +97,58 @@ impl FromNapiValue for Payload<'_> {
 }
 
 /// A payload that did not pass.
-pub(super) struct Refused(Refusal);
+pub(super) enum Refused {
+    /// It is no guest request.
+    Invalid(Refusal),
+    /// Its attributes cannot be written as JSON; JavaScript has the reason.
+    Unwritable(GuestRequest),
+}
 
 impl Refused {
     /// Who it was, as far as it was said.
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject {
-            email: self.0.email.as_ref().map(Text::as_str),
-            consent: self.0.consent,
-            channel_id: self.0.channel_id.as_ref().map(Text::as_str),
+        match self {
+            Self::Invalid(refusal) => Subject {
+                email: refusal.email.as_ref().map(Text::as_str),
+                consent: refusal.consent,
+                channel_id: refusal.channel_id.as_ref().map(Text::as_str),
+            },
+            Self::Unwritable(request) => {
+                Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
+            }
         }
     }
 
     /// The error, with zod's issues. Where one is about an object, JavaScript adds what zod calls it.
     pub(super) fn to_error(&self) -> Error {
-        self.0.to_error()
+        match self {
+            Self::Invalid(refusal) => refusal.to_error(),
+            Self::Unwritable(_) => Error::new(Code::ValidationFailed, "attributes cannot be written as JSON"),
+        }
     }
 }
 
-/// A request that passed; `write` gives the JSON text of its attributes, asked last. An `Err` outside is an exception of user
-/// code.
+/// A request that passed. `write` gives the JSON text of its attributes, asked last, or `undefined` where they have none.
 pub(super) fn read<'e>(
     env: Env,
     payload: &Payload<'e>,
     write: Unknown<'e>,
 ) -> napi::Result<Result<GuestRequest, Refused>> {
     let js = Js::new(env);
-    Ok(match judge(&js, payload)? {
-        Ok(mut request) => {
-            if payload.has_record() {
-                // SAFETY: napi's glue hands over handles of the call that runs now.
-                let write = unsafe { Js::adopt(write.raw()) };
-                request.attributes = attributes(&js, write, payload.values[Key::Attributes as usize])?;
-            }
-            Ok(request)
+    let mut request = match judge(&js, payload)? {
+        Ok(request) => request,
+        Err(refusal) => return Ok(Err(Refused::Invalid(refusal))),
+    };
+    if payload.has_record() {
+        // SAFETY: napi's glue hands over handles of the call that runs now.
+        let write = unsafe { Js::adopt(write.raw()) };
+        let json = js.call(write, payload.values[Key::Attributes as usize])?;
+        if js.kind(json)? != ValueType::String {
+            return Ok(Err(Refused::Unwritable(request)));
         }
-        Err(refusal) => Err(Refused(refusal)),
-    })
+        request.attributes = attributes(js.text(json)?.as_str())?;
+    }
+    Ok(Ok(request))
 }
 
 /// For `GuestRequestSchema`: the JSON of the issues, or nothing for a payload that passes.
@@ -213,9 +228,8 @@ fn name_of_number(number: f64) -> &'static str {
 
 /// What `write` gives for attributes, `{"attributes":…}`; nothing where `JSON.stringify` leaves them out, as for a `toJSON`
 /// that returns nothing.
-fn attributes<'e>(js: &Js<'e>, write: Value<'e>, attributes: Value<'e>) -> napi::Result<Option<Box<RawValue>>> {
-    let json = js.text(js.call(write, attributes)?)?;
-    let value = json.as_str().strip_prefix("{\"attributes\":").and_then(|rest| rest.strip_suffix('}'));
+fn attributes(json: &str) -> napi::Result<Option<Box<RawValue>>> {
+    let value = json.strip_prefix("{\"attributes\":").and_then(|rest| rest.strip_suffix('}'));
     let raw = value.map(|value| RawValue::from_string(value.to_owned())).transpose();
     raw.map_err(|error| napi::Error::from_reason(error.to_string()))
 }

@@ -7,6 +7,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::bridge::BridgeHandle;
+use super::message::number_or_null;
+use crate::caller;
 use crate::config::{CustomStore, SessionStoreSettings};
 use crate::error::Error;
 use crate::sessions::custom::{Functions, Step};
@@ -53,10 +55,11 @@ impl Drop for Called {
     }
 }
 
-/// `[owner, name, key, holder?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
+/// `[owner, call, name, key, holder?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
 fn arguments(owner: u32, step: &Step) -> String {
     let Step { function, key, owner: holder, life } = step;
     let holder = holder.as_ref().map(|holder| format!(",\"{holder}\"")).unwrap_or_default();
     let life = life.map(|life| format!(",{}", life.as_millis())).unwrap_or_default();
-    format!("[{owner},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
+    let call = number_or_null(caller::current());
+    format!("[{owner},{call},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
 }

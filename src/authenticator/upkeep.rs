@@ -29,6 +29,9 @@ const WARM_UP: Operation = Operation {
     is_throttle: no_other_throttle,
 };
 
+/// What `close` takes beyond its limit at most: long enough for a store that answers.
+const RELEASE_TIME: Duration = Duration::from_millis(50);
+
 impl Authenticator {
     /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
     /// concerns a connection is no error: the call that needs it will say so.
@@ -59,9 +62,12 @@ impl Authenticator {
     /// deliveries have ended; what outlasts `limit` is cancelled or given up.
     pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
         let (own, closing) = (Arc::clone(&self.0), self.0.lifecycle.close(limit));
+        let until = limit.map(|limit| Instant::now() + limit);
         async move {
             closing.await;
-            own.sessions.close().await;
+            // Calls that were cancelled at the limit have keys to release.
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()).max(RELEASE_TIME));
+            own.sessions.close(left).await;
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod step;
 pub(crate) mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Error;
 use guest_cache::KnownGuest;
@@ -91,10 +92,10 @@ impl Sessions {
         }
     }
 
-    /// Waits until every key is released that is to be, and disconnects. No call runs any more.
-    pub(crate) async fn close(&self) {
+    /// Waits until every key is released that is to be, but no longer than `limit`, and disconnects. No call runs any more.
+    pub(crate) async fn close(&self, limit: Option<Duration>) {
         if let Self::Shared(sessions) = self {
-            sessions.close().await;
+            sessions.close(limit).await;
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod reservation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::{timeout, timeout_at};
 
@@ -128,10 +129,14 @@ impl SharedSessions {
         let _ = self.store.ready(step_deadline()).await;
     }
 
-    pub(crate) async fn close(&self) {
-        // Each release has its own limit.
-        let _ = timeout(STEP_LIMIT * 2, self.releases.all_ended()).await;
-        self.renewals.finish().await;
+    /// What is not done within `limit` ends by itself.
+    pub(crate) async fn close(&self, limit: Option<Duration>) {
+        let ended = async {
+            // Each release has its own limit.
+            let _ = timeout(STEP_LIMIT * 2, self.releases.all_ended()).await;
+            self.renewals.finish().await;
+        };
+        let _ = timeout(limit.unwrap_or(STEP_LIMIT * 3), ended).await;
         self.store.close();
     }
 

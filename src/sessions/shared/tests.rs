@@ -123,7 +123,7 @@ async fn a_store_that_never_answers_takes_a_second_at_most() {
     assert_eq!(sessions.invalidate(&key()).await.unwrap_err().code(), Code::StoreUnavailable);
     assert!(sessions.known(sessions.hasher().hash("x")).await.is_none());
     assert_eq!(started.elapsed(), STEP_LIMIT * 3);
-    sessions.close().await;
+    sessions.close(None).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,8 +131,19 @@ async fn a_dropped_reservation_is_released_and_closing_waits_for_that() {
     let (fake, sessions, _) = set(None);
     drop(sessions.reserve(&key()).await.unwrap());
     assert!(fake.holder().is_some());
-    sessions.close().await;
+    sessions.close(None).await;
     assert!(fake.holder().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_no_longer_for_a_hanging_store_than_it_may() {
+    let (fake, sessions, _) = set(None);
+    let held = sessions.reserve(&key()).await.unwrap();
+    fake.is(Mood::Hanging);
+    drop(held);
+    let started = Instant::now();
+    sessions.close(Some(Duration::from_millis(100))).await;
+    assert_eq!(started.elapsed(), Duration::from_millis(100));
 }
 
 #[tokio::test(start_paused = true)]
