@@ -62,12 +62,15 @@ pub struct Endpoints {
     pub channel: Url,
 }
 
+/// Gets an access token for the call of this number, where one has a number.
+type GetToken = dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync;
+
 /// Who provides access tokens.
 pub enum Tokens {
     /// The OAuth manager of the same configuration.
     Managed(Arc<OAuth>),
     /// A function of the caller's; it is told which call needs the token.
-    Given(Box<dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync>),
+    Given(Box<GetToken>),
 }
 
 impl Tokens {

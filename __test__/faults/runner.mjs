@@ -260,10 +260,10 @@ class Run {
 }
 
 /** What goes to a loopback address never goes through a proxy: the hosts get names, which the proxy alone knows. */
-function throughProxy(config, proxy) {
-  const named = Object.entries(config).map(([field, value]) => [
+function throughProxy({ environment, ...config }, proxy) {
+  const named = Object.entries({ loginUrl: environment, apiUrl: environment, ...config }).map(([field, value]) => [
     field,
     typeof value === 'string' ? value.replace(/^(https?:\/\/)127\.0\.0\.1(?=[:/])/, '$1guest.test') : value,
   ]);
-  return { ...Object.fromEntries(named), allowInsecureHttp: true, proxy: proxy.url };
+  return { ...Object.fromEntries(named), environment, allowInsecureHttp: true, proxy: proxy.url };
 }

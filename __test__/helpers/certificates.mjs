@@ -10,7 +10,7 @@ import { Double } from './double.mjs';
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 /** `{ ca, caFile, cert, key, remove }`: an authority of this name, and a certificate of it for these hosts. */
-export function makeAuthority(hosts = 'IP:127.0.0.1,DNS:localhost,DNS:*.test', name = 'Test authority') {
+export function makeAuthority(hosts = 'IP:127.0.0.1,DNS:localhost,DNS:guest.test', name = 'Test authority') {
   const folder = mkdtempSync(join(tmpdir(), 'guest-ca-'));
   const file = (name) => join(folder, name);
   const openssl = (...args) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
