@@ -10,6 +10,7 @@
 //! and without a 429 lately, each goes by its own.
 //!
 //! - [`group`]: which requests are limited together
+//! - [`ticket`]: a place in line, and why there is no turn
 //! - [`state`]: the queues, and whose turn it is
 //! - [`rate`]: the pace of one group
 //! - [`permit`]: a request under way
@@ -22,10 +23,10 @@ pub(crate) mod shared;
 mod shared_state;
 mod state;
 mod sync;
+mod ticket;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -37,21 +38,18 @@ pub(crate) use permit::Permit;
 use permit::Place;
 pub(crate) use shared::SharedLimiter;
 use state::{LimiterState, Turn};
+pub(crate) use ticket::{Paused, Ticket};
 
 /// In flight at first: enough to keep a server on loopback busy, few enough to waste little when the first 429 comes.
 const FIRST_WINDOW: f64 = 24.0;
 /// The same where other processes start under the same limit.
 const FIRST_SHARED_WINDOW: f64 = 8.0;
-/// In flight at least, after any number of 429s: keeps 100 calls/s possible with 80 ms to the server.
-const LEAST_WINDOW: f64 = 8.0;
-const ACCEPTED_PER_STEP: f64 = 16.0;
 
 /// Limits the requests of an instance, and adapts to what the server accepts.
 #[derive(Debug)]
 pub(crate) struct AdaptiveLimiter {
     state: Arc<Mutex<LimiterState>>,
     next_ticket: AtomicU64,
-    max_window: f64,
     sync: Option<LimiterSync>,
 }
 
@@ -69,14 +67,6 @@ impl std::fmt::Debug for LimiterSync {
     }
 }
 
-/// A request's place in line; kept over its retries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ticket(u64);
-
-/// The caller's turn comes after its deadline, in so long a time.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Paused(pub(crate) Duration);
-
 impl AdaptiveLimiter {
     /// At most `max_window` requests of each group at a time. That is `maxConcurrency` once more: the authenticator admits
     /// so many calls, and requests outside of such calls (a rotation) are limited here alone. `shared` is the limiter of
@@ -85,8 +75,8 @@ impl AdaptiveLimiter {
         let max_window = f64::from(max_window);
         let first_window = if shared.is_some() { FIRST_SHARED_WINDOW } else { FIRST_WINDOW }.min(max_window);
         let sync = shared.map(|shared| LimiterSync { shared, wanted: Arc::default(), task: OnceLock::new() });
-        let state = LimiterState::new(first_window, sync.as_ref().map(|sync| &sync.wanted));
-        Self { state: Arc::new(Mutex::new(state)), next_ticket: AtomicU64::new(0), max_window, sync }
+        let state = LimiterState::new(first_window, max_window, sync.as_ref().map(|sync| &sync.wanted));
+        Self { state: Arc::new(Mutex::new(state)), next_ticket: AtomicU64::new(0), sync }
     }
 
     /// A call begins that will send a request soon: asks what other processes know. Must be called on a runtime.
@@ -126,18 +116,18 @@ impl AdaptiveLimiter {
             let mut state = lock(&self.state);
             state.check_deadline(now, deadline)?;
             if state.is_idle(group) && matches!(state.turn(group, now, deadline), Turn::Now) {
-                return Ok(Permit::new(self, &mut state, group, now));
+                return Ok(Permit::new(&self.state, &mut state, group, now));
             }
             state.enqueue(group, ticket, deadline)
         };
-        let _place = Place { limiter: self, group, ticket };
+        let _place = Place { queues: &self.state, group, ticket };
         loop {
             let wake_at = {
                 let now = Instant::now();
                 let mut state = lock(&self.state);
                 state.check_deadline(now, deadline)?;
                 match if state.is_first(group, ticket) { state.turn(group, now, deadline) } else { Turn::WhenCalled } {
-                    Turn::Now => return Ok(Permit::new(self, &mut state, group, now)),
+                    Turn::Now => return Ok(Permit::new(&self.state, &mut state, group, now)),
                     Turn::At(instant) => Some(instant),
                     Turn::WhenCalled => None,
                     Turn::TooLate(wait) => return Err(Paused(wait)),

@@ -1,6 +1,7 @@
 //! Several processes under one limit, against a fake of what they share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all, pending};

@@ -12,8 +12,13 @@ use super::rate::Rate;
 use super::shared::{Allowance, UsageReport};
 use super::shared_state::{SharedLimiterState, Slot};
 use super::sync::SyncedLimiter;
-use super::{LEAST_WINDOW, Paused, Ticket};
+use super::ticket::{Paused, Ticket};
 use crate::sync::lock;
+
+/// In flight at least, after any number of 429s: keeps 100 calls/s possible with 80 ms to the server.
+const LEAST_WINDOW: f64 = 8.0;
+/// Answers other than a 429 for which a window grows by one.
+const ACCEPTED_PER_STEP: f64 = 16.0;
 
 #[derive(Debug)]
 pub(super) struct LimiterState {
@@ -22,6 +27,8 @@ pub(super) struct LimiterState {
     /// When a 429 last began a pause: answers to requests sent before are old news.
     paused_at: Option<Instant>,
     pub(super) groups: [GroupQueue; GROUPS],
+    /// No window grows beyond it.
+    max_window: f64,
     /// Where the pace is shared.
     pub(super) shared: Option<SharedLimiterState>,
 }
@@ -49,12 +56,13 @@ pub(super) enum Turn {
 }
 
 impl LimiterState {
-    pub(super) fn new(window: f64, sync_wanted: Option<&Arc<Notify>>) -> Self {
+    pub(super) fn new(window: f64, max_window: f64, sync_wanted: Option<&Arc<Notify>>) -> Self {
         let group = |_| GroupQueue { in_flight: 0, window, rate: Rate::new(), waiting: BTreeMap::new() };
         Self {
             reopens: None,
             paused_at: None,
             groups: std::array::from_fn(group),
+            max_window,
             shared: sync_wanted.map(|wanted| SharedLimiterState::new(Arc::clone(wanted))),
         }
     }
@@ -106,8 +114,16 @@ impl LimiterState {
         }
     }
 
+    /// The server took a request.
+    pub(super) fn accepted(&mut self, group: RateLimitGroup) {
+        let own = &mut self.groups[group.index()];
+        own.window = (own.window + 1.0 / ACCEPTED_PER_STEP).min(self.max_window);
+        let is_idle = own.is_empty();
+        own.rate.accepted(Instant::now(), is_idle);
+    }
+
     /// A request sent at `sent_at` was answered 429: nothing is sent for `wait`.
-    pub(super) fn throttled(&mut self, group: RateLimitGroup, sent_at: Instant, wait: Duration, max_window: f64) {
+    pub(super) fn throttled(&mut self, group: RateLimitGroup, sent_at: Instant, wait: Duration) {
         let now = Instant::now();
         let reopens = (now + wait).max(self.reopens.unwrap_or(now));
         self.reopens = Some(reopens);
@@ -119,7 +135,7 @@ impl LimiterState {
         if is_news {
             self.paused_at = Some(now);
             let own = &mut self.groups[group.index()];
-            own.window = (own.window / 2.0).max(LEAST_WINDOW.min(max_window));
+            own.window = (own.window / 2.0).max(LEAST_WINDOW.min(self.max_window));
             own.rate.throttled(now, reopens);
         }
         for waiting in self.groups.iter().flat_map(|group| group.waiting.values()) {

@@ -1,4 +1,5 @@
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use super::*;
 
