@@ -7,9 +7,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::SharedStore;
 use super::encrypted_store::EncryptedStore;
 use super::lock::{Lock, lock_retry_delay};
+use super::store::SharedStore;
 use crate::error::Error;
 use crate::oauth::{Credentials, Grant, Life, SharedAccessToken};
 use crate::secret::Secret;

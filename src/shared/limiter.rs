@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use url::Url;
 
-use super::SharedStore;
 use super::command::{Command, script};
 use super::connection::{FailedCommand, Redis};
+use super::store::SharedStore;
 use crate::net::limiter::SharedLimiter;
 use crate::net::limiter::group::GROUPS;
 use crate::net::limiter::shared::{Allowance, GroupAllowance, HINT_TIMEOUT, UsageReport};

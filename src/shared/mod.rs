@@ -10,6 +10,7 @@
 //! - [`encryption`]: key names and values that nobody else can read
 //! - [`encrypted_store`]: such values in Redis
 //! - [`lock`]: keeps processes from doing the same work at once
+//! - [`store`]: the connection and the secret, for all that is shared
 //! - [`sessions`], [`access_token`], [`rotations`], [`limiter`]: what is shared
 
 mod access_token;
@@ -24,6 +25,7 @@ mod refusals;
 mod rotations;
 mod sessions;
 pub mod settings;
+mod store;
 mod topology;
 
 use std::sync::Arc;
@@ -42,20 +44,13 @@ use crate::sessions::shared::{SharedSessions, Warn};
 use crate::sessions::step::OnUnavailable;
 use crate::sessions::store::SessionStore;
 use access_token::RedisAccessToken;
-use connection::Redis;
-use encrypted_store::EncryptedStore;
 use encryption::KeyMaterial;
 use limiter::RedisLimiter;
 use rotations::RedisRotations;
 use sessions::RedisSessions;
-use settings::{RedisSettings, SessionStoreSettings};
-
-/// A shared store for the parts of one instance. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct SharedStore {
-    store: EncryptedStore,
-    hasher: KeyHasher,
-}
+use settings::SessionStoreSettings;
+pub(crate) use store::SharedStore;
+use store::hasher;
 
 /// The duplicate guard of an instance, and the store for its other parts where they can share it too.
 pub(crate) fn open(
@@ -87,20 +82,7 @@ pub(crate) fn open(
     }
 }
 
-/// All processes with the same secret agree on keys.
-fn hasher(material: &KeyMaterial<'_>) -> KeyHasher {
-    KeyHasher::under(&material.derive("names"))
-}
-
 impl SharedStore {
-    /// Connects at once where there is a runtime: the first call need not wait for that. All processes with the same
-    /// secret agree on keys and values.
-    pub(crate) fn new(settings: RedisSettings, client_secret: &Secret) -> Self {
-        let (material, redis) = (KeyMaterial(client_secret), Redis::new(settings));
-        redis.start();
-        Self { store: EncryptedStore::new(redis, &material), hasher: hasher(&material) }
-    }
-
     /// The access token of all processes with these credentials.
     pub(crate) fn access_token(&self, credentials: &Credentials) -> Box<dyn SharedAccessToken> {
         Box::new(RedisAccessToken::new(self, credentials))
@@ -114,10 +96,5 @@ impl SharedStore {
     /// The limiter of all processes that log in to this API as this client.
     pub(crate) fn limiter(&self, api: &Url, client_id: &str, warn: Warn) -> Arc<dyn SharedLimiter> {
         Arc::new(RedisLimiter::new(self, api, client_id, warn))
-    }
-
-    /// Ends the connection; everything fails from now on.
-    pub(crate) fn close(&self) {
-        self.store.redis().close();
     }
 }

@@ -4,9 +4,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::SharedStore;
 use super::encrypted_store::{EncryptedStore, Stored};
 use super::lock::{Lock, lock_retry_delay};
+use super::store::SharedStore;
 use crate::error::Error;
 use crate::guest::Refreshed;
 use crate::json::{Members, quote};

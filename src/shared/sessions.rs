@@ -9,8 +9,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::SharedStore;
 use super::command::{Command, script};
+use super::store::SharedStore;
 use crate::guest::Guest;
 use crate::sessions::guest_cache::{KnownGuest, REFRESHABLE_FOR};
 use crate::sessions::key::KeyHash;
