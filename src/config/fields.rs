@@ -9,6 +9,8 @@ use super::rule::Rule;
 use crate::error::Error;
 use crate::secret::Secret;
 
+pub(super) const DAY_MS: u64 = 24 * 3600 * 1000;
+
 /// A configuration object, or one inside it. Absent and `null` are the same.
 pub(super) struct Fields<'a> {
     members: &'a Map<String, Value>,

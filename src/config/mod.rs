@@ -1,27 +1,23 @@
 //! What a caller may set; checked once, then only valid values exist.
 
 mod fields;
+mod groups;
 mod outbox;
 mod parts;
 mod rule;
 mod store;
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 pub use crate::analytics::{DiskOutbox, Webhook};
-use crate::audit::Auditor;
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::guest_api::Endpoints;
-use crate::net::{Policy, Settings};
 use crate::oauth::Credentials;
-use crate::secret::Secret;
 pub use crate::sessions::custom::CustomStore;
 use crate::shared::settings::RedisSettings;
 pub use crate::shared::settings::SessionStoreSettings;
 use fields::Fields;
+pub use groups::{Api, Reports, Traffic};
 pub(crate) use rule::Rule;
 
 /// A guest authenticator's configuration: every field of the package's `AuthenticatorConfig`, valid.
@@ -43,43 +39,6 @@ pub struct Config {
     pub store: Option<SessionStoreSettings>,
     /// Whether the channel is checked before a guest is created.
     pub preflight_channel: bool,
-}
-
-/// Where the Guest API is and how its tokens are signed.
-#[derive(Debug, Clone)]
-pub struct Api {
-    /// Absolute URLs of its calls.
-    pub endpoints: Endpoints,
-    /// HMAC key of guest tokens.
-    pub signing_key: Secret,
-    /// Limit for one exchange.
-    pub timeout: Duration,
-}
-
-/// How requests are made and repeated.
-#[derive(Debug, Clone)]
-pub struct Traffic {
-    /// Connections.
-    pub settings: Settings,
-    /// Retries.
-    pub policy: Policy,
-    /// Guest calls in flight.
-    pub max_concurrency: u32,
-    /// Limit for a whole call with its retries and queueing.
-    pub total_timeout: Duration,
-}
-
-/// What follows a creation.
-#[derive(Debug, Clone)]
-pub struct Reports {
-    /// Base URL of the CRM and the limit for a lookup.
-    pub crm: Option<(url::Url, Duration)>,
-    /// The analytics webhook.
-    pub webhook: Option<Webhook>,
-    /// Where events are kept until they are delivered; None → in memory.
-    pub outbox: Option<DiskOutbox>,
-    /// Writes audit records.
-    pub auditor: Auditor,
 }
 
 impl Config {

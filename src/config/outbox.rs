@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::Fields;
-use super::parts::DAY_MS;
+use super::fields::{DAY_MS, Fields};
 use super::rule::Rule;
 use crate::analytics::{DiskOutbox, MAX_AGE, RETRY_DELAYS, Retry};
 use crate::error::Error;

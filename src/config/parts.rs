@@ -6,11 +6,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
-use super::{Api, Reports, Traffic, Webhook, outbox};
-use crate::analytics::Signer;
+use super::fields::{DAY_MS, Fields};
+use super::groups::{Api, Reports, Traffic};
+use super::outbox;
+use super::rule::Rule;
+use crate::analytics::{Signer, Webhook};
 use crate::audit::{Auditor, EmailMode};
-use crate::config::fields::Fields;
-use crate::config::rule::Rule;
 use crate::environment::{Environment, base, web_url};
 use crate::error::Error;
 use crate::guest_api::Endpoints;
@@ -50,8 +51,6 @@ const MAX_CONCURRENCY: u64 = 256;
 const MAX_CONNECTIONS: u64 = 256;
 /// About 40 MB.
 pub(super) const MAX_SESSIONS: u64 = 1_000_000;
-
-pub(super) const DAY_MS: u64 = 24 * 3600 * 1000;
 
 pub(super) fn environment(fields: &Fields<'_>) -> Result<Environment, Error> {
     let insecure = fields.flag("allowInsecureHttp", false)?;
