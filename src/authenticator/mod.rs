@@ -1,6 +1,7 @@
 //! The story of one call, top to bottom.
 
-mod upkeep;
+mod operations;
+mod warm_up;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,7 +104,7 @@ impl Authenticator {
         let (sessions, shared) = shared::open(store, &credentials.client_secret, max_sessions, Arc::clone(&warn));
         let limiter = shared.as_ref().map(|shared| shared.limiter(&api.endpoints.guests, &credentials.client_id, warn));
         let sender = sender(&traffic, limiter);
-        let origins = upkeep::origins(&credentials.token_url, &api.endpoints.guests, &reports);
+        let origins = warm_up::origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), access_token));
         let api = Arc::new(GuestApi {

@@ -4,30 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
-use http::Method;
-use tokio::time::Instant;
-use url::Url;
+use futures_util::future::join;
 
-use super::Authenticator;
+use super::{Authenticator, warm_up};
 use crate::analytics::Outbox;
-use crate::config::Reports;
 use crate::error::{Code, Error};
 use crate::lifecycle::Entry;
 use crate::metrics::Metrics;
-use crate::net::exchange::Exchange;
-use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
-use crate::net::retry::SendOptions;
-
-const WARM_UP: Operation = Operation {
-    label: "Connection warm-up",
-    option: "environment",
-    retry: RetrySafety::Repeatable,
-    limit: None,
-    pool: ConnectionPool::new(0),
-    body: BodyStyle::Text,
-    is_throttle: no_other_throttle,
-};
 
 /// What `close` takes beyond its limit at most: long enough for a store that answers.
 const RELEASE_TIME: Duration = Duration::from_millis(50);
@@ -40,14 +23,9 @@ impl Authenticator {
     }
 
     pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
-        let timeout = self.0.api.timeout;
-        let options = SendOptions { operation: &WARM_UP, timeout, deadline: Instant::now() + timeout };
-        let opened = self.0.origins.iter().map(|origin| {
-            // RFC 9110 §9.3.2: HEAD is safe, and no path is more likely to be there than the root.
-            self.0.api.sender.once(options, || Exchange::new(Method::HEAD, origin.clone()))
-        });
+        let opened = warm_up::open_connections(&self.0.api.sender, &self.0.origins, self.0.api.timeout);
         let token = self.0.oauth.access_token();
-        let ready = join(join_all(opened), self.0.sessions.ready());
+        let ready = join(opened, self.0.sessions.ready());
         entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
     }
 
@@ -115,17 +93,4 @@ impl Authenticator {
             analytics: inner.enricher.outbox.as_ref().map(Outbox::deliveries).unwrap_or_default(),
         }
     }
-}
-
-/// The roots of the origins other than the login's, each once.
-pub(super) fn origins(login: &Url, api: &Url, reports: &Reports) -> Vec<Url> {
-    let used =
-        [Some(api), reports.crm.as_ref().map(|(url, _)| url), reports.webhook.as_ref().map(|webhook| &webhook.url)];
-    let mut origins: Vec<Url> = Vec::new();
-    for url in used.into_iter().flatten() {
-        if url.origin() != login.origin() && origins.iter().all(|known| known.origin() != url.origin()) {
-            origins.extend(url.join("/"));
-        }
-    }
-    origins
 }
