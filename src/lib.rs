@@ -6,9 +6,9 @@
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
 //! | what a caller may set | [`config`] |
 //! | what processes share | [`shared`] |
-//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`channel`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
+//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`preflight`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
-//! | the ground | [`error`], [`secret`], [`json`], [`text`], [`sync`], [`caller`] |
+//! | the ground | [`error`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`] |
 //!
 //! A Rust program uses [`Authenticator`] with a [`Config`]; everything runs on the caller's Tokio runtime.
 
@@ -21,7 +21,6 @@ pub mod authenticator;
 #[doc(hidden)]
 pub mod benching;
 mod caller;
-mod channel;
 pub mod config;
 mod crm;
 mod email;
@@ -35,11 +34,13 @@ mod lifecycle;
 pub mod metrics;
 pub mod net;
 pub mod oauth;
+mod preflight;
 mod rotation;
 pub mod secret;
 pub mod sessions;
 pub mod shared;
 pub mod signature;
+mod single_flight;
 mod sync;
 mod template;
 pub mod text;

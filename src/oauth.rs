@@ -14,10 +14,10 @@ use crate::error::{Code, Error};
 use crate::json::Members;
 use crate::net::exchange::{Answer, Exchange};
 use crate::net::fault;
-use crate::net::flight::Flights;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety};
 use crate::net::retry::{SendOptions, Sender};
 use crate::secret::Secret;
+use crate::single_flight::SingleFlight;
 use crate::sync::lock;
 
 /// A token is renewed this long before it expires, or a tenth of its life where that is less.
@@ -95,7 +95,7 @@ struct Inner {
     cached: Mutex<Option<Cached>>,
     /// What the API refused last: another process may still offer it.
     rejected: Mutex<Option<Secret>>,
-    flights: Flights<(), Secret>,
+    single_flight: SingleFlight<(), Secret>,
     requests: AtomicU64,
 }
 
@@ -144,7 +144,7 @@ impl OAuth {
             form: Secret::new(form),
             cached: Mutex::new(None),
             rejected: Mutex::new(None),
-            flights: Flights::default(),
+            single_flight: SingleFlight::default(),
             requests: AtomicU64::new(0),
         }))
     }
@@ -161,14 +161,14 @@ impl OAuth {
             }
         };
         let inner = Arc::clone(&self.0);
-        let flight = self.0.flights.join((), || async move { inner.fetch().await });
+        let waiter = self.0.single_flight.join((), || async move { inner.fetch().await });
         match usable {
             Some(token) => {
                 // If the renewal fails, nobody has lost anything yet.
-                flight.let_go();
+                waiter.detach();
                 Ok(token)
             }
-            None => flight.await,
+            None => waiter.await,
         }
     }
 

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::error::{Code, Error};
 use crate::guest::Refreshed;
 use crate::guest_api::{CallContext, GuestApi};
-use crate::net::flight::Flights;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
+use crate::single_flight::SingleFlight;
 use crate::sync::lock;
 
 /// Used refresh tokens that are remembered, so that a second use finds the newest guest token.
@@ -39,7 +39,7 @@ pub(crate) struct Rotation {
     hasher: KeyHasher,
     used: Arc<Mutex<Used>>,
     shared: Option<Arc<dyn SharedRotations>>,
-    flights: Flights<KeyHash, Refreshed>,
+    single_flight: SingleFlight<KeyHash, Refreshed>,
 }
 
 #[derive(Default)]
@@ -57,13 +57,13 @@ struct Successor {
 impl Rotation {
     /// With `shared`, all processes rotate as one.
     pub(crate) fn new(api: Arc<GuestApi>, hasher: KeyHasher, shared: Option<Arc<dyn SharedRotations>>) -> Self {
-        Self { api, hasher, used: Arc::default(), shared, flights: Flights::default() }
+        Self { api, hasher, used: Arc::default(), shared, single_flight: SingleFlight::default() }
     }
 
     /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
     pub(crate) async fn rotate(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
         let key = self.hasher.hash(refresh_token.expose());
-        let flight = self.flights.join(key, || {
+        let waiter = self.single_flight.join(key, || {
             let (api, used, hasher) = (Arc::clone(&self.api), Arc::clone(&self.used), self.hasher.clone());
             let (shared, refresh_token, context) = (self.shared.clone(), refresh_token.clone(), context.clone());
             async move {
@@ -90,7 +90,7 @@ impl Rotation {
                 }
             }
         });
-        flight.await
+        waiter.await
     }
 }
 

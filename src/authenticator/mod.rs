@@ -14,7 +14,6 @@ use url::Url;
 
 use crate::analytics::{Event, Notice, OnNotice, Outbox};
 use crate::audit::{Facts, Subject};
-use crate::channel::Preflight;
 use crate::config::{Config, Traffic};
 use crate::crm::Crm;
 use crate::enrich::{Authenticated, Enricher};
@@ -27,6 +26,7 @@ use crate::net::client::Http;
 use crate::net::limiter::SharedLimiter;
 use crate::net::retry::Sender;
 use crate::oauth::OAuth;
+use crate::preflight::Preflight;
 use crate::rotation::Rotation;
 use crate::secret::Secret;
 use crate::sessions::Sessions;

@@ -11,7 +11,6 @@
 //! - [`retry`]: when a request is repeated, and after which wait
 //! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
 //! - [`limiter`]: how many requests go out, and how fast, alone or together with other processes
-//! - [`flight`]: one piece of work shared by all who want it
 //! - [`redact`]: answers made fit to be shown
 
 pub(crate) mod backoff;
@@ -21,7 +20,6 @@ mod classify;
 pub(crate) mod client;
 pub(crate) mod exchange;
 pub(crate) mod fault;
-pub(crate) mod flight;
 pub(crate) mod limiter;
 pub(crate) mod operation;
 mod origin;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::error::{Code, Error};
 use crate::guest_api::{CallContext, GuestApi};
 use crate::json::Members;
-use crate::net::flight::Flights;
+use crate::single_flight::SingleFlight;
 use crate::sync::lock;
 
 /// Long enough to cost nothing, short enough that a channel switched on in the admin console works soon.
@@ -22,12 +22,12 @@ const MOST_REMEMBERED: usize = 10_000;
 pub(crate) struct Preflight {
     api: Arc<GuestApi>,
     verdicts: Arc<Mutex<HashMap<String, (bool, Instant)>>>,
-    flights: Flights<String, bool>,
+    single_flight: SingleFlight<String, bool>,
 }
 
 impl Preflight {
     pub(crate) fn new(api: Arc<GuestApi>) -> Self {
-        Self { api, verdicts: Arc::default(), flights: Flights::default() }
+        Self { api, verdicts: Arc::default(), single_flight: SingleFlight::default() }
     }
 
     /// Fails with [`Code::ChannelUnavailable`] when the channel is unknown or disabled.
@@ -48,7 +48,7 @@ impl Preflight {
     async fn ask(&self, channel_id: &str, context: &CallContext) -> Result<bool, Error> {
         let (api, verdicts) = (Arc::clone(&self.api), Arc::clone(&self.verdicts));
         let (channel, context) = (channel_id.to_owned(), context.clone());
-        let flight = self.flights.join(channel_id.to_owned(), || async move {
+        let waiter = self.single_flight.join(channel_id.to_owned(), || async move {
             let answer = api.channel(&channel, &context).await?;
             let usable = answer.is_some_and(|body| is_enabled(&body));
             let mut verdicts = lock(&verdicts);
@@ -62,7 +62,7 @@ impl Preflight {
             verdicts.insert(channel, (usable, Instant::now() + REMEMBERED_FOR));
             Ok(usable)
         });
-        flight.await
+        waiter.await
     }
 }
 
