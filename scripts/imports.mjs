@@ -32,13 +32,6 @@ const KNOWN = [
   'rotation.rs -> shared.rs',
   'rotation/shared.rs -> redis/vault.rs',
   'rotation/shared.rs -> shared.rs',
-  'sessions/custom.rs -> redis/settings.rs',
-  'sessions/custom.rs -> redis/vault.rs',
-  'sessions/redis.rs -> redis/command.rs',
-  'sessions/redis.rs -> redis/vault.rs',
-  'sessions/shared/mod.rs -> redis/vault.rs',
-  'sessions/shared/renewal.rs -> redis/vault.rs',
-  'sessions/shared/reservation.rs -> redis/vault.rs',
   'shared.rs -> config/mod.rs',
   // In a circle.
   'authenticator/upkeep.rs -> authenticator.rs',
