@@ -1,47 +1,24 @@
-// The same binary in every runtime that it is made for: Node from the oldest to the newest, Bun and Deno, each installed from
-// npm into a folder that is kept between runs. What cannot be installed is skipped, and said so.
+// The same binary in every runtime that it is made for: Node from the oldest to the newest, Bun and Deno.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startSandbox } from 'genesys-guest-auth/testing';
 import { start } from '../helpers/children.mjs';
-import { root } from '../helpers/setup.mjs';
+import { installed, node } from './runtimes.mjs';
 
-const cache = join(root, '.tmp', 'runtimes');
 const scenario = fileURLToPath(new URL('scenario.mjs', import.meta.url));
-const isWindows = process.platform === 'win32';
 
 /** By name: what npm installs, where the program is in it, and how it is started. */
 const runtimes = {
   ...Object.fromEntries(['18', '20', '22', '24', 'latest'].map((version) => [`node-${version}`, node(version)])),
   bun: { install: 'bun', program: ['bun', 'bin', 'bun.exe'], args: ['run'] },
-  deno: { install: 'deno', program: ['deno', isWindows ? 'deno.exe' : 'deno'], args: ['run', '-A', '--quiet'] },
+  deno: {
+    install: 'deno',
+    program: ['deno', process.platform === 'win32' ? 'deno.exe' : 'deno'],
+    args: ['run', '-A', '--quiet'],
+  },
 };
-
-function node(version) {
-  return { install: `node@${version}`, program: ['node', 'bin', isWindows ? 'node.exe' : 'node'], args: [] };
-}
-
-/** The program of a runtime, installed if it is not there yet. */
-async function program(name, { install, program: path }) {
-  const folder = join(cache, name);
-  const file = join(folder, 'node_modules', ...path);
-  const works = async () => existsSync(file) && (await start(file, ['--version']).catch(() => ({}))).code === 0;
-  if (await works()) return file;
-  mkdirSync(folder, { recursive: true });
-  const flags = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts=false'];
-  const npm = await start('npm', ['install', '--prefix', folder, ...flags, install], {
-    shell: isWindows,
-    limitMs: 120_000,
-  });
-  if (await works()) return file;
-  throw new Error(
-    `${install} cannot be installed: ${npm.stderr.trim().split('\n').at(-1) || `npm ended with ${npm.code}`}`,
-  );
-}
 
 let sandbox;
 before(async () => {
@@ -52,12 +29,8 @@ after(() => sandbox.close());
 describe('the package works in', () => {
   for (const [name, runtime] of Object.entries(runtimes)) {
     test(name, async (t) => {
-      const file = await program(name, runtime).catch((error) => error);
-      if (file instanceof Error) {
-        process.stderr.write(`\n!!! NOT TESTED in ${name}: ${file.message}\n\n`);
-        t.skip(file.message);
-        return;
-      }
+      const file = await installed(t, name, runtime);
+      if (file === undefined) return;
       await sandbox.reset();
       // What the scenario gives up takes longer than it is given.
       await sandbox.fault({ route: 'create', match: { bodyIncludes: '"aborted"' }, delayMs: 300 });
