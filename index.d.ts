@@ -166,7 +166,7 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
 
   /**
    * Waits until the analytics events accepted so far are delivered or given up. With `outbox.path`: until each has had the
-   * attempts that are due; what failed and waits for a later one is not waited for.
+   * attempts that are due; what failed and waits for a later one is not waited for. An abort ends the waiting alone.
    */
   flush(options?: CallOptions): Promise<void>;
 
@@ -208,7 +208,8 @@ export class DuplicateSessionGuard {
 export class GuestTokenManager implements Closable {
   /**
    * @param environment as in {@link OAuthConfig}
-   * @param getAccessToken gives a bearer token; asked for each call, and once more after a 401
+   * @param getAccessToken gives a bearer token; asked for each call, and once more after a 401, in that call's
+   * asynchronous context (`AsyncLocalStorage`)
    * @throws GuestConfigError
    */
   constructor(environment: string, getAccessToken: () => Promise<string>, options?: GuestTokenManagerOptions);

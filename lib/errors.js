@@ -135,6 +135,7 @@ const byCode = new Map(Object.values(classes).map((Class) => [Class.code, /** @t
 function fromStructure(structure, thrown) {
   if (structure.code === 'VALIDATION_FAILED' && structure.issues)
     return new classes.GuestValidationError(structure.issues);
+  /** @type {(Error & { code?: string }) | undefined} */
   const cause = structure.cause === undefined ? undefined : new Error(structure.cause);
   // Its stack would only repeat the one of the error that it explains.
   if (cause) cause.stack = `Error: ${cause.message}`;

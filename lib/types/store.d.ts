@@ -11,6 +11,8 @@
  * as `cause`, unless `onUnavailable` says otherwise. A failed `commit` is repeated for up to a minute; a failed `release`
  * is not, as reservations end by themselves.
  *
+ * Functions run in the asynchronous context (`AsyncLocalStorage`) of the call that needs them.
+ *
  * Sessions alone are shared: access tokens, guests and rotated refresh tokens stay with each process.
  */
 export interface SessionStore {
