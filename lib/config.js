@@ -2,6 +2,7 @@
 
 // Configurations on their way to the core, which checks them.
 
+const { Buffer } = require('node:buffer');
 const { existsSync } = require('node:fs');
 const process = require('node:process');
 const { classes } = require('./errors.js');
@@ -27,6 +28,7 @@ const FIELDS = [
   'maxRetryAfterMs',
   'timeouts',
   'maxConcurrency',
+  'maxConnections',
   'maxSessions',
   'preflightChannel',
   'sessionStore',
@@ -49,6 +51,16 @@ const SYSTEM_ROOTS = [
 
 /** @type {boolean | undefined} */
 let isWithoutRoots;
+
+/**
+ * Certificates may be bytes, as `readFileSync` gives them.
+ * @param {unknown} ca
+ * @returns {unknown}
+ */
+function asText(ca) {
+  if (Array.isArray(ca)) return ca.map(asText);
+  return ArrayBuffer.isView(ca) ? Buffer.from(ca.buffer, ca.byteOffset, ca.byteLength).toString() : ca;
+}
 
 /**
  * Slim images come without certificate authorities; there Node's own serve, as they do for `fetch`.
@@ -130,7 +142,7 @@ function readConfig(config, given = {}) {
   const store = customStore(values.sessionStore);
   const lingerMs = isObject(values.outbox) ? read(values.outbox, 'lingerMs', 'outbox.lingerMs') : undefined;
   if (store) values.sessionStore = undefined;
-  const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(values.ca) : values[field]));
+  const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(asText(values.ca)) : values[field]));
   return { json: `{${members.join(',')}}`, values, lingerMs: lingerMs ?? undefined, store };
 }
 

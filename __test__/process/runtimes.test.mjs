@@ -63,7 +63,7 @@ describe('the package works in', () => {
           pending: 0,
           events: {
             'guest.authentication': 101,
-            'guest.authentication.failed': 4,
+            'guest.authentication.failed': 5,
             'guest.session.invalidated': 1,
           },
         },

@@ -73,15 +73,22 @@ export interface HttpOptions {
   /** Time limits, see {@link TimeoutOptions}. */
   timeouts?: TimeoutOptions | undefined;
   /**
-   * URL of a proxy, `http://[user:password@]host:port`. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the
-   * environment.
+   * HTTP/1.1 connections to one host, for the API, for the CRM and for the webhook each; further requests wait in order,
+   * which counts against `timeouts.totalMs` alone. HTTP/2 is exempt. Default 256; a whole number from 1 to 65535.
    */
-  proxy?: string | undefined;
+  maxConnections?: number | undefined;
+  /**
+   * URL of a proxy, `http://[user:password@]host:port`, or with `https:`, `socks5:` (names are looked up here) or `socks5h:`
+   * (names are looked up by the proxy); `false` means none. Requests to `localhost`, `127.0.0.0/8` and `[::1]` never go
+   * through a proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment.
+   */
+  proxy?: string | false | undefined;
   /**
    * Certificates that are trusted besides the system's roots and those of the file that `NODE_EXTRA_CA_CERTS` names: PEM
-   * text, one certificate or several, or an array of such texts. Default: none.
+   * text, one certificate or several, as a string or a `Buffer`, or an array of them. A server's own self-signed certificate
+   * is trusted too. Default: none.
    */
-  ca?: string | readonly string[] | undefined;
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** Allows plain `http:` to hosts other than loopback. Default `false`: refused with `GuestConfigError`. */
   allowInsecureHttp?: boolean | undefined;
 }

@@ -31,6 +31,7 @@ export interface GuestAuthErrorDetails {
   attempts?: number | undefined;
   retryAfterMs?: number | undefined;
   body?: string | undefined;
+  hint?: string | undefined;
   cause?: unknown;
 }
 
@@ -56,6 +57,9 @@ export class GuestAuthError extends Error {
   readonly retryAfterMs?: number;
   /** Body of the last answer as text, at most 4 KiB; of a successful answer the names of its members alone. */
   readonly body?: string;
+  /** What to do about it, in one sentence, where that is known. */
+  readonly hint?: string;
+  /** What lies underneath: an `Error`, with Node's `code` where there is one (`ECONNREFUSED`, `CERT_HAS_EXPIRED`, …). */
   readonly cause?: unknown;
 }
 

@@ -6,6 +6,8 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
+use super::exchange::MOST_HEADERS;
+
 /// What ring offers.
 const SPOKEN: &str = "TLS 1.2 and 1.3 with ECDHE, AES-GCM or ChaCha20, and keys of RSA, P-256, P-384 or Ed25519";
 
@@ -56,6 +58,13 @@ impl Cause {
     pub(super) fn of(error: &reqwest::Error) -> Self {
         if error.is_dns() {
             return Self::new(Kind::UnknownHost, innermost(error));
+        }
+        let is_too_large = |error: &(dyn StdError + 'static)| {
+            error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
+        };
+        if chain(error).any(is_too_large) {
+            let text = format!("the answer has more than {MOST_HEADERS} header lines, or too long ones");
+            return Self::new(Kind::Other, text);
         }
         let tls = chain(error).find_map(tls_error);
         let kind = tls.map(of_tls).or_else(|| chain(error).find_map(of_io)).unwrap_or(Kind::Other);

@@ -189,13 +189,15 @@ impl Origin {
         let mut state = lock(&self.state);
         let is_first = state.heard.replace(Instant::now()).is_none();
         state.is_http2 = version == Version::HTTP_2;
-        if is_first && !state.is_http2 {
-            let idle = announced(headers).map_or(Some(HTTP1_IDLE), |limit| {
-                limit.checked_sub(IDLE_MARGIN).filter(|rest| !rest.is_zero()).map(|rest| rest.min(LONGEST_IDLE))
-            });
-            if idle != state.idle {
-                self.renew(&mut state, idle);
-            }
+        if state.is_http2 || state.reuse_from.is_some() {
+            return;
+        }
+        let idle = announced(headers).map_or(Some(HTTP1_IDLE), |limit| {
+            limit.checked_sub(IDLE_MARGIN).filter(|rest| !rest.is_zero()).map(|rest| rest.min(LONGEST_IDLE))
+        });
+        // Several servers may answer for one origin: the least patient one counts.
+        if idle < state.idle || (is_first && idle != state.idle) {
+            self.renew(&mut state, idle);
         }
     }
 

@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
+use super::exchange::MOST_HEADERS;
 use super::resolver::SystemResolver;
 use super::tls;
 use crate::error::Error;
@@ -20,9 +21,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// What was sent and is not acknowledged by then ends the connection. No exchange waits longer by default.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Header lines of one HTTP/1.1 answer. hyper's own bound is 100, which long policies and cookies can exceed.
-const MOST_HEADERS: usize = 256;
 
 const USER_AGENT: &str = concat!("genesys-guest-auth/", env!("CARGO_PKG_VERSION"));
 
