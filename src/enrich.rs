@@ -46,7 +46,6 @@ impl Enricher {
     }
 
     /// The whole of it for a guest and a request from elsewhere, both JSON objects; returns `{ analytics, audit }`.
-    #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a part of the package, not of an authenticator"))]
     pub(crate) async fn enrich(
         &self,
         guest: &str,

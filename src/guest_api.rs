@@ -63,7 +63,7 @@ pub struct Endpoints {
 }
 
 /// Gets an access token for the call of this number, where one has a number.
-type GetToken = dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync;
+pub type GetToken = dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync;
 
 /// Who provides access tokens.
 pub enum Tokens {

@@ -3,6 +3,7 @@
 //! | floor | rooms |
 //! | --- | --- |
 //! | the boundary to Node.js | `addon` |
+//! | the tutorial's other classes | [`components`] |
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
 //! | what a caller may set | [`config`] |
 //! | what processes share | [`shared`] |
@@ -21,6 +22,7 @@ pub mod authenticator;
 #[doc(hidden)]
 pub mod benching;
 mod caller;
+pub mod components;
 pub mod config;
 mod crm;
 mod email;

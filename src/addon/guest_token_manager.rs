@@ -1,7 +1,6 @@
 //! The native half of `GuestTokenManager`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
@@ -10,30 +9,17 @@ use napi_derive::napi;
 use super::bridge::{Bridge, BridgeHandle, NOTHING, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::{OrFailure, or_failure};
-use crate::authenticator::sender;
-use crate::config;
-use crate::error::Error;
-use crate::guest_api::{CallContext, GuestApi, Tokens};
+use crate::components::TokenManager;
+use crate::config::TokenManagerConfig;
+use crate::guest_api::GetToken;
 use crate::json::quote;
-use crate::lifecycle::Lifecycle;
-use crate::net::retry::Sender;
-use crate::rotation::Rotation;
 use crate::secret::Secret;
-use crate::sessions::key::KeyHasher;
-use crate::signature::TokenVerifier;
 
 /// Creates guests and rotates their tokens.
 #[napi]
 pub struct NativeTokenManager {
-    manager: Arc<TokenManager>,
+    manager: TokenManager,
     bridge: Arc<BridgeHandle>,
-}
-
-struct TokenManager {
-    api: Arc<GuestApi>,
-    rotation: Rotation,
-    total_timeout: Duration,
-    lifecycle: Arc<Lifecycle>,
 }
 
 #[napi]
@@ -41,17 +27,10 @@ impl NativeTokenManager {
     /// `owner` is the number of who has the function that provides access tokens.
     #[napi(catch_unwind)]
     pub fn open(bridge: &Bridge, config: String, owner: u32) -> OrFailure<NativeTokenManager> {
-        or_failure(Self::assemble(bridge, &config, owner))
-    }
-
-    fn assemble(bridge: &Bridge, config: &str, owner: u32) -> Result<Self, Error> {
-        let (api, traffic) = config::token_manager_from_json(config)?;
-        let bridge = Arc::clone(bridge.handle());
-        let total_timeout = traffic.total_timeout;
-        let api = guest_api(api, sender(&traffic, None), &bridge, owner);
-        let rotation = Rotation::new(Arc::clone(&api), KeyHasher::random(), None);
-        let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
-        Ok(Self { manager: Arc::new(TokenManager { api, rotation, total_timeout, lifecycle }), bridge })
+        or_failure(TokenManagerConfig::from_json(&config).map(|config| Self {
+            manager: TokenManager::new(config, get_token(bridge.handle(), owner)),
+            bridge: Arc::clone(bridge.handle()),
+        }))
     }
 
     /// Resolves with the API's answer. Returns a `Failure` as JSON where the payload is refused and nothing begins.
@@ -69,29 +48,22 @@ impl NativeTokenManager {
             Ok(request) => request,
             Err(refused) => return Ok(Some(failure(&refused.to_error(), None))),
         };
-        let (manager, entry) = (Arc::clone(&self.manager), self.manager.lifecycle.enter());
-        self.bridge.run_plain(call, abortable, async move {
-            let context = CallContext::new(manager.total_timeout);
-            Ok(entry?.run(|| manager.api.create(&request, &context)).await?.json.expose().to_owned())
-        });
+        let created = self.manager.create(request);
+        self.bridge.run_plain(call, abortable, async move { Ok(created.await?.json.expose().to_owned()) });
         Ok(None)
     }
 
     /// Resolves with a new guest token.
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
-        let (manager, entry) = (Arc::clone(&self.manager), self.manager.lifecycle.enter());
-        let refresh_token = Secret::new(refresh_token);
-        self.bridge.run_plain(call, abortable, async move {
-            let context = CallContext::new(manager.total_timeout);
-            Ok(quote(entry?.run(|| manager.rotation.rotate(&refresh_token, &context)).await?.token.expose()))
-        });
+        let rotated = self.manager.rotate(Secret::new(refresh_token));
+        self.bridge.run_plain(call, abortable, async move { Ok(quote(rotated.await?.expose())) });
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.manager.lifecycle.close(milliseconds(timeout_ms));
+        let closing = self.manager.close(milliseconds(timeout_ms));
         self.bridge.run_plain(call, false, async move {
             closing.await;
             Ok(NOTHING.to_owned())
@@ -99,19 +71,8 @@ impl NativeTokenManager {
     }
 }
 
-/// A client of the API whose access tokens a function of the user's provides.
-pub(super) fn guest_api(
-    api: config::Api,
-    sender: Arc<Sender>,
-    bridge: &Arc<BridgeHandle>,
-    owner: u32,
-) -> Arc<GuestApi> {
+/// Access tokens from a function of the user's.
+pub(super) fn get_token(bridge: &Arc<BridgeHandle>, owner: u32) -> Box<GetToken> {
     let bridge = Arc::clone(bridge);
-    Arc::new(GuestApi {
-        sender,
-        tokens: Tokens::Given(Box::new(move |caller| bridge.want_token(owner, caller))),
-        endpoints: api.endpoints,
-        verifier: TokenVerifier::new(&api.signing_key),
-        timeout: api.timeout,
-    })
+    Box::new(move |caller| bridge.want_token(owner, caller))
 }

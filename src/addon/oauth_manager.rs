@@ -6,20 +6,14 @@ use napi_derive::napi;
 
 use super::bridge::{Bridge, BridgeHandle, NOTHING, milliseconds};
 use super::{OrFailure, or_failure};
-use crate::authenticator::sender;
-use crate::config;
-use crate::error::Error;
+use crate::components::OAuthManager;
+use crate::config::OAuthConfig;
 use crate::json::quote;
-use crate::lifecycle::Lifecycle;
-use crate::oauth::OAuth;
-use crate::shared::SharedStore;
 
 /// Provides access tokens.
 #[napi]
 pub struct NativeOAuthManager {
-    oauth: Arc<OAuth>,
-    shared: Option<SharedStore>,
-    lifecycle: Arc<Lifecycle>,
+    manager: OAuthManager,
     bridge: Arc<BridgeHandle>,
 }
 
@@ -28,37 +22,25 @@ impl NativeOAuthManager {
     /// `config` is the JSON of an `OAuthConfig`.
     #[napi(catch_unwind)]
     pub fn open(bridge: &Bridge, config: String) -> OrFailure<NativeOAuthManager> {
-        or_failure(Self::assemble(bridge, &config))
-    }
-
-    fn assemble(bridge: &Bridge, config: &str) -> Result<Self, Error> {
-        let (credentials, traffic, store) = config::oauth_from_json(config)?;
-        let sender = sender(&traffic, None);
-        let shared = store.map(|settings| SharedStore::new(settings, &credentials.client_secret));
-        let lifecycle = Lifecycle::new(Arc::clone(&sender), None);
-        let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
-        let oauth = Arc::new(OAuth::new(credentials, sender, access_token));
-        Ok(Self { oauth, shared, lifecycle, bridge: Arc::clone(bridge.handle()) })
+        or_failure(
+            OAuthConfig::from_json(&config)
+                .map(|config| Self { manager: OAuthManager::new(config), bridge: Arc::clone(bridge.handle()) }),
+        )
     }
 
     /// Resolves with an access token.
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) {
-        let (oauth, entry) = (Arc::clone(&self.oauth), self.lifecycle.enter());
-        self.bridge
-            .run_plain(call, abortable, async move { Ok(quote(entry?.run(|| oauth.access_token()).await?.expose())) });
+        let token = self.manager.access_token();
+        self.bridge.run_plain(call, abortable, async move { Ok(quote(token.await?.expose())) });
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.lifecycle.close(milliseconds(timeout_ms));
-        let shared = self.shared.clone();
+        let closing = self.manager.close(milliseconds(timeout_ms));
         self.bridge.run_plain(call, false, async move {
             closing.await;
-            if let Some(shared) = shared {
-                shared.close();
-            }
             Ok(NOTHING.to_owned())
         });
     }

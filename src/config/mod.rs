@@ -1,5 +1,6 @@
 //! What a caller may set; checked once, then only valid values exist.
 
+mod components;
 mod fields;
 mod groups;
 mod outbox;
@@ -14,8 +15,8 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::oauth::Credentials;
 pub use crate::sessions::custom::CustomStore;
-use crate::shared::settings::RedisSettings;
 pub use crate::shared::settings::SessionStoreSettings;
+pub use components::{EnricherConfig, OAuthConfig, TokenManagerConfig};
 use fields::Fields;
 pub use groups::{Api, Reports, Traffic};
 pub(crate) use rule::Rule;
@@ -61,36 +62,6 @@ impl Config {
             traffic,
         })
     }
-}
-
-/// The configuration of an OAuth manager alone.
-pub fn oauth_from_json(json: &str) -> Result<(Credentials, Traffic, Option<RedisSettings>), Error> {
-    let value = parse(json)?;
-    let fields = Fields::new(&value)?;
-    let environment = parts::environment(&fields)?;
-    let traffic = parts::traffic(&fields)?;
-    let credentials = parts::credentials(&fields, &environment, &traffic)?;
-    Ok((credentials, traffic, store::store(&fields)?))
-}
-
-/// The configuration of a guest token manager, which gets its access tokens from elsewhere.
-pub fn token_manager_from_json(json: &str) -> Result<(Api, Traffic), Error> {
-    let value = parse(json)?;
-    let fields = Fields::new(&value)?;
-    let environment = parts::environment(&fields)?;
-    Ok((parts::api(&fields, &environment)?, parts::traffic(&fields)?))
-}
-
-/// The configuration of a context enricher; without an `environment` it writes no attributes.
-pub fn enricher_from_json(json: &str) -> Result<(Option<Api>, Reports, Traffic), Error> {
-    let value = parse(json)?;
-    let fields = Fields::new(&value)?;
-    let api = match fields.get("environment").or(fields.get("apiUrl")) {
-        Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
-        None => None,
-    };
-    let secret = fields.secret("clientSecret")?;
-    Ok((api, parts::reports(&fields, secret.as_ref())?, parts::traffic(&fields)?))
 }
 
 fn parse(json: &str) -> Result<Value, Error> {

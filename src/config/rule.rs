@@ -33,7 +33,6 @@ pub(crate) enum Rule {
     #[error("is required where auditEmail is 'hashed'")]
     SecretForHashes,
     #[error("is required where {given} is given: both are needed to write attributes")]
-    #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "a rule of a part of the package"))]
     AlsoRequired { given: &'static str },
 
     #[error("must name a file")]

@@ -1,6 +1,7 @@
 //! The core against a sandbox in the same process, with real sockets and the real clock.
 
 mod authenticate;
+mod components;
 mod faults;
 mod life;
 mod shared;

@@ -1,0 +1,75 @@
+//! Guests and their tokens alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::authenticator::sender;
+use crate::config::{Api, TokenManagerConfig};
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::guest_api::{CallContext, GetToken, GuestApi, Tokens};
+use crate::lifecycle::Lifecycle;
+use crate::net::retry::Sender;
+use crate::rotation::Rotation;
+use crate::secret::Secret;
+use crate::sessions::key::KeyHasher;
+use crate::signature::TokenVerifier;
+use crate::validation::GuestRequest;
+
+/// Creates guests and rotates their tokens. Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct TokenManager(Arc<Inner>);
+
+struct Inner {
+    api: Arc<GuestApi>,
+    rotation: Rotation,
+    total_timeout: Duration,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl TokenManager {
+    /// Sends nothing before the first call. `get_token` provides access tokens.
+    #[must_use]
+    pub fn new(config: TokenManagerConfig, get_token: Box<GetToken>) -> Self {
+        let TokenManagerConfig { api, traffic } = config;
+        let api = Arc::new(guest_api(api, sender(&traffic, None), get_token));
+        let rotation = Rotation::new(Arc::clone(&api), KeyHasher::random(), None);
+        let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
+        Self(Arc::new(Inner { api, rotation, total_timeout: traffic.total_timeout, lifecycle }))
+    }
+
+    /// Creates a guest.
+    pub fn create(&self, request: GuestRequest) -> impl Future<Output = Result<Guest, Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let context = CallContext::new(own.total_timeout);
+            entry?.run(|| own.api.create(&request, &context)).await
+        }
+    }
+
+    /// Trades a refresh token for a new guest token.
+    pub fn rotate(&self, refresh_token: Secret) -> impl Future<Output = Result<Secret, Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let context = CallContext::new(own.total_timeout);
+            Ok(entry?.run(|| own.rotation.rotate(&refresh_token, &context)).await?.token)
+        }
+    }
+
+    /// Refuses new calls from now on, before the future is first polled. It ends when the running calls have ended; what
+    /// outlasts `limit` is cancelled.
+    pub fn close(&self, limit: Option<Duration>) -> impl Future<Output = ()> + Send + use<> {
+        self.0.lifecycle.close(limit)
+    }
+}
+
+/// A client of the API whose access tokens come from elsewhere.
+pub(super) fn guest_api(api: Api, sender: Arc<Sender>, get_token: Box<GetToken>) -> GuestApi {
+    GuestApi {
+        sender,
+        tokens: Tokens::Given(get_token),
+        endpoints: api.endpoints,
+        verifier: TokenVerifier::new(&api.signing_key),
+        timeout: api.timeout,
+    }
+}

@@ -1,0 +1,75 @@
+//! What the tutorial's other classes are configured with: parts of the whole, in the same JSON.
+
+use super::fields::Fields;
+use super::groups::{Api, Reports, Traffic};
+use super::{parse, parts, store};
+use crate::error::Error;
+use crate::oauth::Credentials;
+use crate::shared::settings::RedisSettings;
+
+/// An OAuth manager's configuration: every field of the package's `OAuthConfig`, valid.
+#[derive(Debug, Clone)]
+pub struct OAuthConfig {
+    /// OAuth client.
+    pub credentials: Credentials,
+    /// How requests are made and repeated.
+    pub traffic: Traffic,
+    /// Where the token is shared between processes; memory without it.
+    pub store: Option<RedisSettings>,
+}
+
+/// A token manager's configuration. It gets its access tokens from elsewhere.
+#[derive(Debug, Clone)]
+pub struct TokenManagerConfig {
+    /// The Guest API.
+    pub api: Api,
+    /// How requests are made and repeated.
+    pub traffic: Traffic,
+}
+
+/// A context enricher's configuration. It gets its access tokens from elsewhere.
+#[derive(Debug, Clone)]
+pub struct EnricherConfig {
+    /// The Guest API; None → no attributes are written.
+    pub api: Option<Api>,
+    /// CRM lookup, analytics, audit.
+    pub reports: Reports,
+    /// How requests are made and repeated.
+    pub traffic: Traffic,
+}
+
+impl OAuthConfig {
+    /// Reads the JSON form. Unknown fields are treated as in [`Config::from_json`](super::Config::from_json), as below.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let value = parse(json)?;
+        let fields = Fields::new(&value)?;
+        let environment = parts::environment(&fields)?;
+        let traffic = parts::traffic(&fields)?;
+        let credentials = parts::credentials(&fields, &environment, &traffic)?;
+        Ok(Self { credentials, traffic, store: store::store(&fields)? })
+    }
+}
+
+impl TokenManagerConfig {
+    /// Reads the JSON form.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let value = parse(json)?;
+        let fields = Fields::new(&value)?;
+        let environment = parts::environment(&fields)?;
+        Ok(Self { api: parts::api(&fields, &environment)?, traffic: parts::traffic(&fields)? })
+    }
+}
+
+impl EnricherConfig {
+    /// Reads the JSON form. Without an `environment` no attributes are written.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let value = parse(json)?;
+        let fields = Fields::new(&value)?;
+        let api = match fields.get("environment").or(fields.get("apiUrl")) {
+            Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
+            None => None,
+        };
+        let secret = fields.secret("clientSecret")?;
+        Ok(Self { api, reports: parts::reports(&fields, secret.as_ref())?, traffic: parts::traffic(&fields)? })
+    }
+}
