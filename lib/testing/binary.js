@@ -4,6 +4,7 @@
 
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
+const process = require('node:process');
 
 /** The path of the program: `GENESYS_GUEST_AUTH_SANDBOX`, or what was built into this package. */
 function binary() {

@@ -2,8 +2,10 @@
 
 // One call of the sandbox's control API.
 
+const { Buffer } = require('node:buffer');
 const http = require('node:http');
 const https = require('node:https');
+const { URL, URLSearchParams } = require('node:url');
 
 /** Sends a request and resolves with the JSON of the answer; undefined when it has none. */
 function call(base, ca, method, path, body) {

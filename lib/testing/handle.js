@@ -2,6 +2,7 @@
 
 // A running sandbox, as a test holds it.
 
+const { clearTimeout, setTimeout } = require('node:timers');
 const { call, withQuery } = require('./control.js');
 
 /** Since Node 18.18; before, the name that TypeScript's helpers agree on. */

@@ -3,6 +3,8 @@
 // Starts the sandbox: Genesys Cloud, a CRM and an analytics webhook on loopback, for tests.
 
 const { spawn } = require('node:child_process');
+const process = require('node:process');
+const { clearTimeout, setTimeout } = require('node:timers');
 const { argumentsOf } = require('./arguments.js');
 const { binary } = require('./binary.js');
 const { SandboxHandle } = require('./handle.js');
