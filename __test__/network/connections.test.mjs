@@ -32,8 +32,11 @@ async function crowd(t, { calls, ...config }) {
   t.after(() => auth.close({ timeoutMs: 0 }));
   const peaks = Object.values(doubles).map(peakOf);
   const held = [crm.hold('crm'), webhook.hold('webhook')];
+  const release = () => {
+    for (const one of held) one.release();
+  };
   const all = Promise.all(Array.from({ length: calls }, () => auth.authenticateGuest(guest())));
-  return { ...doubles, auth, peaks, all, release: () => held.forEach(({ release }) => release()) };
+  return { ...doubles, auth, peaks, all, release };
 }
 
 describe('maxConnections', () => {

@@ -61,15 +61,16 @@ export class Program {
 
   /**
    * `files(place)` gives the contents of its files by name, `args(place)` its arguments, `env(place)` what it finds in its
-   * environment, where `place` is `{ folder, port, file(name) }`. Resolves when it takes connections.
+   * environment; `prepare(place)` does the rest before it starts. `place` is `{ folder, port, file(name) }`. Resolves when it takes connections.
    */
-  static async start(t, command, { files, args, env = () => ({}) }) {
+  static async start(t, command, { files, args, env = () => ({}), prepare }) {
     const program = new Program();
     program.folder = folderFor(t, command);
     program.port = await freePort();
     program.#command = command;
     program.#env = env(program);
     program.write(files(program));
+    prepare?.(program);
     program.args = args(program);
     t.after(() => program.kill());
     await program.start();
