@@ -59,7 +59,7 @@ const fields = {
   tokenSigningKey: [notText, []],
   auditEmail: [without(), ['none', 'Masked', 'masked ']],
   analyticsSigningSecret: [without(), ['whsec_', 'not base64!']],
-  proxy: [without(), ['proxy:3128', 'socks5://127.0.0.1:1', 'ftp://127.0.0.1']],
+  proxy: [without(), ['proxy:3128', 'socks4://127.0.0.1:1', 'ftp://127.0.0.1']],
   ca: [without('array'), ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', ['', 5]]],
   allowInsecureHttp: [notFlag, ['true', 1]],
   preflightChannel: [notFlag, ['yes', 0]],

@@ -78,15 +78,24 @@ async function fetchToken(config, env) {
   return stdout.trim();
 }
 
+/** A name for this machine that its proxy alone knows: for an address of this machine none is asked. */
+const HOST = 'api.test';
+
+/** A double as it is called behind a proxy: `{ proxy, url, config }`. */
+async function behindProxy(t, double) {
+  const proxy = await startProxy(t, { hosts: { [HOST]: new URL(double.url).port } });
+  const url = double.url.replace('127.0.0.1', HOST);
+  return { proxy, url, config: { ...configOf({ url }), allowInsecureHttp: true } };
+}
+
 describe('a proxy', () => {
   test('of the configuration is asked, with its credentials', async (t) => {
-    const double = await startDouble(t);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
-    const manager = new OAuthManager({ ...configOf(double), proxy: proxy.url.replace('//', '//user:p%40ss@') });
+    const { proxy, url, config } = await behindProxy(t, await startDouble(t));
+    const manager = new OAuthManager({ ...config, proxy: proxy.url.replace('//', '//user:p%40ss@') });
     assert.equal(await manager.getAccessToken(), 'access-1');
     assert.deepEqual(proxy.seen, [
       {
-        line: `POST ${double.url}/oauth/token`,
+        line: `POST ${url}/oauth/token`,
         credentials: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
       },
     ]);
@@ -102,24 +111,23 @@ describe('a proxy', () => {
   });
 
   test('of the environment variables is asked, unless NO_PROXY says otherwise', async (t) => {
-    const double = await startDouble(t);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
+    const { proxy, config } = await behindProxy(t, await startDouble(t));
     const direct = [
-      { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' },
-      { HTTP_PROXY: proxy.url, no_proxy: 'example.com,127.0.0.0/8' },
+      { HTTP_PROXY: proxy.url, NO_PROXY: HOST },
+      { HTTP_PROXY: proxy.url, no_proxy: 'example.com,test' },
       { HTTPS_PROXY: proxy.url },
       { HTTP_PROXY: proxy.url, NO_PROXY: '*' },
     ];
     for (const env of direct) {
-      assert.match(await fetchToken(configOf(double), env), /^token access-/, JSON.stringify(env));
+      assert.match(await fetchToken(config, env), /^NETWORK .*api\.test/, JSON.stringify(env));
       assert.equal(proxy.seen.length, 0, JSON.stringify(env));
     }
     for (const env of [{ HTTP_PROXY: proxy.url }, { http_proxy: proxy.url, NO_PROXY: 'example.com' }]) {
-      assert.match(await fetchToken(configOf(double), env), /^token access-/);
+      assert.match(await fetchToken(config, env), /^token access-/);
       assert.equal(proxy.seen.splice(0).length, 1, JSON.stringify(env));
     }
     // NO_PROXY also holds for the proxy of the configuration.
-    await fetchToken({ ...configOf(double), proxy: proxy.url }, { NO_PROXY: '127.0.0.1' });
+    await fetchToken({ ...config, proxy: proxy.url }, { NO_PROXY: HOST });
     assert.equal(proxy.seen.length, 0);
   });
 });
@@ -127,7 +135,7 @@ describe('a proxy', () => {
 describe('certificates', () => {
   let authority;
   before(() => {
-    authority = makeAuthority();
+    authority = makeAuthority(`IP:127.0.0.1,DNS:localhost,DNS:${HOST}`);
   });
   after(() => authority.remove());
 
@@ -174,11 +182,10 @@ describe('certificates', () => {
   });
 
   test('are checked behind a proxy as well', async (t) => {
-    const double = await startSecureDouble(t, authority);
-    const proxy = await startProxy(t, { hosts: { '127.0.0.1': new URL(double.url).port } });
+    const { proxy, url, config } = await behindProxy(t, await startSecureDouble(t, authority));
     const env = { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority.caFile };
-    assert.match(await fetchToken(configOf(double), env), /^token access-/);
-    assert.match(await fetchToken(configOf(double), { ...env, NODE_EXTRA_CA_CERTS: '' }), /^NETWORK /);
-    assert.deepEqual(proxy.lines(), Array(2).fill(`CONNECT ${new URL(double.url).host}`));
+    assert.match(await fetchToken(config, env), /^token access-/);
+    assert.match(await fetchToken(config, { ...env, NODE_EXTRA_CA_CERTS: '' }), /^NETWORK /);
+    assert.deepEqual(proxy.lines(), Array(2).fill(`CONNECT ${new URL(url).host}`));
   });
 });

@@ -24,6 +24,7 @@ function suite(name, endpoints, { options = {}, throughProxy = false, applies = 
     });
     after(async () => {
       await pool.close();
+      if (proxy) assert.ok(proxy.passed > 0, 'nothing went through the proxy');
       proxy?.close();
     });
 

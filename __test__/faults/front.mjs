@@ -9,8 +9,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { makeAuthority } from '../helpers/certificates.mjs';
 
-const trusted = makeAuthority();
-const stranger = makeAuthority(undefined, 'Stranger');
+const HOSTS = 'IP:127.0.0.1,DNS:localhost,DNS:api.test';
+const trusted = makeAuthority(HOSTS);
+const stranger = makeAuthority(HOSTS, 'Stranger');
 for (const authority of [trusted, stranger]) authority.remove();
 
 /** What a client must trust to get through. */

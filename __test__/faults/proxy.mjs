@@ -1,4 +1,5 @@
-// A forward proxy that understands no more than where to: then bytes go both ways, and ends and resets with them.
+// A forward proxy that understands no more than where to: then bytes go both ways, and ends and resets with them. To it, all
+// names below `test` are this machine.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -8,6 +9,11 @@ const UNREACHED = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n';
 
 export class ForwardProxy {
   sockets = new Set();
+  /** The same address by a name, for which a proxy is asked: for addresses of this machine none is. */
+  static named(url) {
+    return url.replace('127.0.0.1', 'api.test');
+  }
+
   /** Connections that went through. */
   passed = 0;
   #server = net.createServer((client) => this.#serve(client));
@@ -38,7 +44,7 @@ export class ForwardProxy {
       const [method, target] = head.toString('latin1').split(' ', 2);
       const isTunnel = method === 'CONNECT';
       const { hostname, port } = new URL(isTunnel ? `tcp://${target}` : target);
-      const server = net.connect(port, hostname);
+      const server = net.connect(port, hostname.endsWith('.test') ? '127.0.0.1' : hostname);
       this.#keep(server);
       server.once('connect', () => {
         this.passed += 1;

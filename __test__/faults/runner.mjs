@@ -6,6 +6,7 @@ import { guest, pkg, until } from '../helpers/setup.mjs';
 import { ENDPOINTS } from './endpoints.mjs';
 import { FAULTS, MAX_RETRY_AFTER_MS } from './faults.mjs';
 import { ca, Front } from './front.mjs';
+import { ForwardProxy } from './proxy.mjs';
 
 /** Limit of an exchange that never ends by itself. */
 const SLOW_LIMIT_MS = 400;
@@ -71,6 +72,18 @@ class Run {
   }
 
   #config() {
+    const config = this.#directConfig();
+    if (!this.proxy) return config;
+    const named = ([name, value]) => [name, typeof value === 'string' ? ForwardProxy.named(value) : value];
+    return {
+      ...Object.fromEntries(Object.entries(config).map(named)),
+      tokenSigningKey: `${this.sandbox.url}-guest-signing-key`,
+      allowInsecureHttp: true,
+      proxy: this.proxy.url,
+    };
+  }
+
+  #directConfig() {
     const { sandbox, place, front, fault } = this;
     return {
       ...sandbox.config({ crmBaseUrl: undefined, analyticsWebhookUrl: undefined }),
@@ -79,7 +92,6 @@ class Run {
       maxRetryAfterMs: MAX_RETRY_AFTER_MS,
       auditLogCallback: (record) => this.#audits.push(record),
       ...place.config?.(sandbox),
-      ...(this.proxy && { proxy: this.proxy.url }),
       ...(front && { ...place.through(front.url), ca: [ca, sandbox.ca ?? []].flat() }),
       ...(fault.slow && { timeouts: { [place.limit]: SLOW_LIMIT_MS } }),
       // Enough attempts to see the port open again.

@@ -64,14 +64,16 @@ for (const [what, [program, start, kind]] of Object.entries(PROXIES)) {
         assert.deepEqual(seen(), [], 'nothing is looked up or reached without it');
       });
 
-      test(`is named when it refuses ${scheme}`, async (t) => {
+      test(`that refuses ${scheme} is named`, async (t) => {
         const proxy = await start(t, { names, refuses: true });
         const { env } = surroundings(t);
         const outcome = await fetchToken(configFor(scheme, { proxy: withLogin(proxy.url, LOGINS.encoded) }), env);
-        assertNamed(outcome, { host: proxy.host, status: kind === 'http' ? 403 : undefined });
+        // Over plain http the server behind it might have said the same.
+        if (kind === 'http' && scheme === 'http') assert.match(outcome.words, /\b403\b/);
+        else assertNamed(outcome, { host: proxy.host, status: kind === 'http' ? 403 : undefined });
       });
 
-      test(`is named when it is dead, for ${scheme}`, async (t) => {
+      test(`that is dead is named, for ${scheme}`, async (t) => {
         const { env } = surroundings(t);
         const host = `127.0.0.1:${await freePort()}`;
         const url = `${kind === 'http' ? 'http' : 'socks5h'}://${LOGINS.encoded}@${host}`;
@@ -122,9 +124,10 @@ describe('a proxy that does not get further', {
   skip: needs('squid', 'openssl').skip || needsSurroundings.skip,
 }, () => {
   test('is named with its status', async (t) => {
-    const proxy = await startSquid(t);
+    const proxy = await startSquid(t, { names });
     const { env } = surroundings(t);
-    const outcome = await fetchToken({ environment: 'https://nowhere.test', proxy: proxy.url, maxRetries: 0 }, env);
+    const environment = `https://${HOST}:${await freePort()}`;
+    const outcome = await fetchToken({ environment, proxy: proxy.url, maxRetries: 0 }, env);
     assertNamed(outcome, { host: proxy.host, status: 503 });
   });
 });

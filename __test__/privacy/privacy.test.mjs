@@ -256,7 +256,7 @@ describe('when nothing can be sent, nothing is shown', () => {
       clientSecret: { value: SECRET },
       tokenSigningKey: [SIGNING_KEY],
       analyticsSigningSecret: `!${WEBHOOK_KEY}`,
-      proxy: `socks5://user:canarySecret@example.com`,
+      proxy: `socks4://user:canarySecret@example.com`,
       crmBaseUrl: 'https://user:canarySecret@example.com/?key=canaryAccess',
       ca: 'canarySecret',
     })) {
