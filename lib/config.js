@@ -142,7 +142,9 @@ function readConfig(config, given = {}) {
   const store = customStore(values.sessionStore);
   const lingerMs = isObject(values.outbox) ? read(values.outbox, 'lingerMs', 'outbox.lingerMs') : undefined;
   if (store) values.sessionStore = undefined;
-  const members = FIELDS.flatMap((field) => member(field, field === 'ca' ? withRoots(asText(values.ca)) : values[field]));
+  const members = FIELDS.flatMap((field) =>
+    member(field, field === 'ca' ? withRoots(asText(values.ca)) : values[field]),
+  );
   return { json: `{${members.join(',')}}`, values, lingerMs: lingerMs ?? undefined, store };
 }
 

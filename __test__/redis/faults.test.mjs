@@ -6,8 +6,8 @@ import { describe, test } from 'node:test';
 import { needsRedis } from '../helpers/redis/processes.mjs';
 import { PASSWORD, startServer } from '../helpers/redis/server.mjs';
 import { creationRuns, inTime, isDuplicate, isRefused, keyOf, recovers, share } from '../helpers/redis/shared.mjs';
-import { startTcpProxy } from '../helpers/redis/tcp-proxy.mjs';
 import { failure, guest, pkg, until, warningsOf } from '../helpers/setup.mjs';
+import { startTcpProxy } from '../helpers/tcp-proxy.mjs';
 
 /** Calls at once, while something goes wrong. */
 const CALLS = 200;

@@ -36,6 +36,7 @@ pub(super) enum Kind {
     NotTls,
     ProxyLogin,
     ProxyRefused,
+    HeadTooLarge,
     Other,
 }
 
@@ -60,11 +61,13 @@ impl Cause {
             return Self::new(Kind::UnknownHost, innermost(error));
         }
         let is_too_large = |error: &(dyn StdError + 'static)| {
-            error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
+            // hyper tells this kind apart for servers alone.
+            let is_parse = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+            is_parse && error.to_string() == "message head is too large"
         };
         if chain(error).any(is_too_large) {
             let text = format!("the answer has more than {MOST_HEADERS} header lines, or too long ones");
-            return Self::new(Kind::Other, text);
+            return Self::new(Kind::HeadTooLarge, text);
         }
         let tls = chain(error).find_map(tls_error);
         let kind = tls.map(of_tls).or_else(|| chain(error).find_map(of_io)).unwrap_or(Kind::Other);
@@ -79,13 +82,14 @@ impl Cause {
     /// Whether the next try would meet the same: two sides that do not understand or trust each other's TLS.
     pub(super) fn is_lasting(&self) -> bool {
         use Kind::{
-            BadCertificate, Expired, NoCommonAlgorithms, NotTls, NotYetValid, ProxyLogin, ProxyRefused, SelfSigned,
-            UnknownAuthority, WrongName,
+            BadCertificate, Expired, HeadTooLarge, NoCommonAlgorithms, NotTls, NotYetValid, ProxyLogin, ProxyRefused,
+            SelfSigned, UnknownAuthority, WrongName,
         };
         matches!(
             self.kind,
             BadCertificate
                 | Expired
+                | HeadTooLarge
                 | NoCommonAlgorithms
                 | NotTls
                 | NotYetValid
@@ -115,6 +119,7 @@ impl Cause {
             | Kind::NotTls
             | Kind::ProxyLogin
             | Kind::ProxyRefused
+            | Kind::HeadTooLarge
             | Kind::Other => return None,
         })
     }
@@ -139,7 +144,7 @@ impl Cause {
             }
             Kind::ProxyLogin => "Put user and password into the proxy's URL (proxy, HTTPS_PROXY or HTTP_PROXY).".into(),
             Kind::ProxyRefused => format!("The proxy must allow CONNECT to {host}, or NO_PROXY must name that host."),
-            Kind::Reset | Kind::Late | Kind::Other => return None,
+            Kind::Reset | Kind::Late | Kind::HeadTooLarge | Kind::Other => return None,
         })
     }
 }

@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     /// No whole answer in time.
     #[error("got no answer from {host} within {} ms", after.as_millis())]
     TimedOut { host: String, after: Duration },
+    /// No connection was free in time; nothing was sent.
+    #[error("got no free connection to {host} within {} ms", after.as_millis())]
+    Queued { host: String, after: Duration },
     /// More than [`MAX_ANSWER_BYTES`].
     #[error("got an answer over {MAX_ANSWER_BYTES} bytes from {host}")]
     TooLarge { host: String },
@@ -46,7 +49,7 @@ impl Fault {
             | Self::Broken { host, .. }
             | Self::TooLarge { host }
             | Self::Coding { host, .. } => *host = name,
-            Self::Status(_) | Self::TimedOut { .. } | Self::Paused { .. } | Self::Setup(_) => {}
+            Self::Status(_) | Self::TimedOut { .. } | Self::Queued { .. } | Self::Paused { .. } | Self::Setup(_) => {}
         }
         self
     }
@@ -86,7 +89,10 @@ impl Failure {
             Fault::Unreached { host, cause } => underlying(message, &cause)
                 .with_retryable(!cause.is_lasting())
                 .with_hint(cause.hint(&host, operation.option)),
-            Fault::Broken { cause, .. } => underlying(message, &cause).with_retryable(is_repeatable),
+            Fault::Broken { cause, .. } => {
+                underlying(message, &cause).with_retryable(is_repeatable && !cause.is_lasting())
+            }
+            Fault::Queued { .. } => Error::new(Code::Timeout, message).with_retryable(true),
             Fault::TooLarge { .. } | Fault::Coding { .. } => Error::new(Code::Network, message),
             // What was never sent can be sent later.
             Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable || attempts == 0),

@@ -113,8 +113,7 @@ impl Origin {
             Err(_) if lock(&self.state).is_http2 => None,
             Err(_) => {
                 let Ok(permit) = tokio::time::timeout_at(deadline, connections.acquire()).await else {
-                    let host = "the queue for a connection".to_owned();
-                    return Err(Fault::TimedOut { host, after: asked.elapsed() });
+                    return Err(Fault::Queued { host: self.name(), after: asked.elapsed() });
                 };
                 permit.ok()
             }

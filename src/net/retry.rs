@@ -123,6 +123,9 @@ impl Sender {
                 Ok(answer) => Fault::Status(answer.into()),
                 Err(fault) => fault,
             };
+            if matches!(fault, Fault::Queued { .. }) {
+                return Err(failure(options, fault, attempts - 1, None));
+            }
             let asked = asked_wait(&fault);
             let is_throttled = is_throttle(options.operation, &fault);
             let decision = self.decide(options, &fault, attempts - 1, asked);
@@ -168,7 +171,8 @@ impl Sender {
             Fault::Unreached { cause, .. } if !cause.is_lasting() => Reason::Transient,
             Fault::Status(answer) if answer.status == 503 && asked.is_some() => Reason::Transient,
             Fault::Status(answer) if may_repeat && matches!(answer.status, 500 | 502..=504) => Reason::Transient,
-            Fault::Broken { .. } | Fault::TimedOut { .. } if may_repeat => Reason::Transient,
+            Fault::Broken { cause, .. } if may_repeat && !cause.is_lasting() => Reason::Transient,
+            Fault::TimedOut { .. } if may_repeat => Reason::Transient,
             _ => return None,
         };
         let base = if reason == Reason::Throttled { self.policy.base_delay } else { TRANSIENT_BASE };

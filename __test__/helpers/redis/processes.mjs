@@ -2,10 +2,9 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as places from '../places.mjs';
 
 /** Which one is tested, `redis` or `valkey`: the names of the programs begin with it. */
 const KIND = process.env.TEST_REDIS ?? 'redis';
@@ -28,27 +27,14 @@ process.once('exit', () => {
 });
 
 /** A folder that lives as long as the test. */
-export function folderFor(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'guest-redis-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+export const folderFor = (t) => places.folderFor(t, 'redis');
 
 /** A port on which nobody listens, nor on the one of its bus. */
 export async function freePort() {
   for (;;) {
-    const port = await listen(0);
-    if (port <= HIGHEST_PORT && (await listen(port + BUS).catch(() => undefined))) return port;
+    const port = await places.freePort();
+    if (port <= HIGHEST_PORT && (await places.freePort(port + BUS).catch(() => undefined))) return port;
   }
-}
-
-async function listen(wanted) {
-  const server = net.createServer().listen(wanted, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A server, or with `--sentinel` a sentinel, that can be killed, paused and started again. */

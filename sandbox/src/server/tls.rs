@@ -10,6 +10,11 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+/// Whom the certificate is for. The names of a domain that is nobody's (RFC 6761 §6.2) are for tests through a proxy, which
+/// knows where they lead; one by one, because clients take no wildcard right below a top-level domain.
+const HOSTS: [&str; 7] =
+    ["127.0.0.1", "localhost", "sandbox.test", "login.test", "api.test", "crm.test", "webhook.test"];
+
 /// What TLS needs, and what clients must trust.
 pub(crate) struct Certificate {
     pub(crate) acceptor: TlsAcceptor,
@@ -17,8 +22,8 @@ pub(crate) struct Certificate {
     pub(crate) ca: String,
 }
 
-/// Makes an authority and a certificate for `127.0.0.1` and `localhost`. The authority's key is forgotten at once: what
-/// trusts it trusts nothing but this sandbox.
+/// Makes an authority and a certificate for [`HOSTS`]. The authority's key is forgotten at once: what trusts it trusts
+/// nothing but this sandbox.
 pub(crate) fn make() -> Result<Certificate, Box<dyn std::error::Error + Send + Sync>> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.distinguished_name.push(DnType::CommonName, "genesys-guest-auth sandbox authority");
@@ -28,7 +33,7 @@ pub(crate) fn make() -> Result<Certificate, Box<dyn std::error::Error + Send + S
     let ca = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
 
-    let mut leaf = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()])?;
+    let mut leaf = CertificateParams::new(HOSTS.map(str::to_owned))?;
     leaf.distinguished_name.push(DnType::CommonName, "genesys-guest-auth sandbox");
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     leaf.use_authority_key_identifier_extension = true;
