@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import zlib from 'node:zlib';
-import { failure, guest, pkg, setup, until, warningsOf } from '../helpers/setup.mjs';
+import { failure, guest, pkg, setup } from '../helpers/setup.mjs';
 
 const MIB = 1024 * 1024;
 
