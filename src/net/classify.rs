@@ -28,9 +28,14 @@ pub(super) fn unreadable(error: &reqwest::Error) -> Fault {
     Fault::Broken { host: String::new(), cause: Cause::of(error) }
 }
 
-/// Whether a proxy refused to open a tunnel. Its client says so in words alone.
+/// Whether a proxy refused to open a tunnel, with a status that is not told. Its client says so in words alone.
 pub(super) fn is_refused_tunnel(cause: &Cause) -> bool {
-    matches!(cause.to_string().as_str(), "tunnel error: unsuccessful" | "tunnel error: proxy authorization required")
+    cause.to_string() == "tunnel error: unsuccessful"
+}
+
+/// Whether a proxy answered 407 to a tunnel.
+pub(super) fn wants_login(cause: &Cause) -> bool {
+    cause.to_string() == "tunnel error: proxy authorization required"
 }
 
 /// The connection ended before this request was written, or the server said that it did not process it. Another

@@ -6,12 +6,12 @@ use std::time::Duration;
 use http::{HeaderMap, Version};
 use reqwest::Client;
 use rustls::ClientConfig;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use url::{Position, Url};
 
 use super::cause::{Cause, Kind};
-use super::classify::{classify, is_refused_tunnel, is_unprocessed};
+use super::classify::{classify, is_refused_tunnel, is_unprocessed, wants_login};
 use super::exchange::{Answer, Exchange, host_of};
 use super::fault::Fault;
 use super::operation::{ConnectionPool, Operation};
@@ -24,6 +24,9 @@ use crate::sync::lock;
 
 /// A request that an HTTP/2 server did not take goes out again at once, so often at most.
 const MOST_UNPROCESSED: u32 = 8;
+
+/// A request that has waited for a connection is not sent any more when so little time is left for its answer.
+const LEAST_TIME: Duration = Duration::from_millis(50);
 
 /// An unused HTTP/1.1 connection is closed after this, where the server does not announce its own limit: Node's servers
 /// close theirs after five seconds.
@@ -45,6 +48,8 @@ pub(super) struct Origin {
     host: String,
     url: Url,
     proxy: Option<Url>,
+    /// What the proxy said to the first tunnel that it refused.
+    proxy_status: OnceCell<Option<u16>>,
     tls: ClientConfig,
     connect_timeout: Duration,
     connections: [Semaphore; ConnectionPool::COUNT],
@@ -81,6 +86,7 @@ impl Origin {
             host: host_of(url),
             url: url.clone(),
             proxy,
+            proxy_status: OnceCell::new(),
             tls: tls.clone(),
             connect_timeout,
             connections: std::array::from_fn(|_| Semaphore::new(settings.max_connections.max(1))),
@@ -112,10 +118,11 @@ impl Origin {
             Ok(permit) => Some(permit),
             Err(_) if lock(&self.state).is_http2 => None,
             Err(_) => {
-                let Ok(permit) = tokio::time::timeout_at(deadline, connections.acquire()).await else {
+                let permit = tokio::time::timeout_at(deadline, connections.acquire()).await;
+                if permit.is_err() || Instant::now() + LEAST_TIME > deadline {
                     return Err(Fault::Queued { host: self.name(), after: asked.elapsed() });
-                };
-                permit.ok()
+                }
+                permit.ok().and_then(Result::ok)
             }
         };
         if operation.retry.needs_live_connection() {
@@ -142,9 +149,12 @@ impl Origin {
     /// Says what a proxy answered that refused a tunnel.
     async fn explain(&self, fault: Fault) -> Fault {
         match (fault, &self.proxy) {
+            (Fault::Unreached { host, cause }, _) if wants_login(&cause) => {
+                Fault::Unreached { host, cause: Cause::new(Kind::ProxyLogin, "the proxy wants a login (407)") }
+            }
             (Fault::Unreached { host, cause }, Some(proxy)) if is_refused_tunnel(&cause) => {
-                let cause = match refused_status(proxy, &self.url).await {
-                    Some(407) => Cause::new(Kind::ProxyLogin, "the proxy wants a login (407)"),
+                let status = self.proxy_status.get_or_init(|| refused_status(proxy, &self.url)).await;
+                let cause = match *status {
                     Some(status) if status < 500 => {
                         Cause::new(Kind::ProxyRefused, format!("the proxy refused with status {status}"))
                     }
