@@ -25,6 +25,8 @@ use crate::sync::lock;
 /// A request that an HTTP/2 server did not take goes out again at once, so often at most.
 const MOST_UNPROCESSED: u32 = 8;
 
+const WANTS_LOGIN: &str = "the proxy wants a login (407)";
+
 /// A request that has waited for a connection is not sent any more when so little time is left for its answer.
 const LEAST_TIME: Duration = Duration::from_millis(50);
 
@@ -132,6 +134,10 @@ impl Origin {
         let started = Instant::now();
         let until = deadline.min(started + limit);
         match tokio::time::timeout_at(until, self.exchange(first, build)).await {
+            // Plain http is handed to the proxy itself, whose own refusal this is.
+            Ok(Ok(answer)) if answer.status == 407 && self.proxy.is_some() => {
+                Err(Fault::Unreached { host: self.name(), cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) })
+            }
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => {
                 if matches!(fault, Fault::Broken { .. }) {
@@ -150,7 +156,7 @@ impl Origin {
     async fn explain(&self, fault: Fault) -> Fault {
         match (fault, &self.proxy) {
             (Fault::Unreached { host, cause }, _) if wants_login(&cause) => {
-                Fault::Unreached { host, cause: Cause::new(Kind::ProxyLogin, "the proxy wants a login (407)") }
+                Fault::Unreached { host, cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) }
             }
             (Fault::Unreached { host, cause }, Some(proxy)) if is_refused_tunnel(&cause) => {
                 let status = self.proxy_status.get_or_init(|| refused_status(proxy, &self.url)).await;

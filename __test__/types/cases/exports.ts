@@ -64,7 +64,7 @@ expectTypeOf(authenticator.getSessionKey).toEqualTypeOf<(email: string, channelI
 expectTypeOf(authenticator.rotateRefreshToken).returns.resolves.toBeString();
 expectTypeOf(authenticator.getAccessToken).toExtend<() => Promise<string>>();
 expectTypeOf(authenticator.warmUp).returns.resolves.toBeVoid();
-expectTypeOf(authenticator.flush).toEqualTypeOf<(options?: CallOptions) => Promise<void>>();
+expectTypeOf(authenticator.flush).toEqualTypeOf<(options?: everything.CallOptions) => Promise<void>>();
 expectTypeOf(authenticator.deadLetters).toEqualTypeOf<
   (page?: { readonly limit?: number; readonly after?: string }) => Promise<DeadLetter[]>
 >();
