@@ -48,7 +48,6 @@ for i = 1, #stored, 2 do
   if finite(number) then state[stored[i]] = number end
 end
 if (state.seen or 0) > now + CLOCK_STEP then state = {} end
-state.seen = now
 
 local is_paused = now < (state.reopens or 0)
 
@@ -129,7 +128,7 @@ for group = 1, GROUPS do
   if sent + refused > 0 then count(group, sent - refused) end
 end
 
-state.reopens = math.min(state.reopens or 0, now + LONGEST_PAUSE)
+if state.reopens then state.reopens = math.min(state.reopens, now + LONGEST_PAUSE) end
 local throttled = math.floor(bounded(ARGV[1], 0, GROUPS))
 if throttled > 0 then
   -- The other calls that were under way when it began tell nothing new about the server's limit.
@@ -141,11 +140,11 @@ if throttled > 0 then
     state[throttled .. 'before'] = state[throttled .. 'rough'] == 0 and state[throttled .. 'pace'] or nil
     for group = 1, GROUPS do state[group .. 'next'] = nil end
   end
-  state.reopens = math.max(state.reopens, now + bounded(ARGV[2], 1, LONGEST_PAUSE))
+  state.reopens = math.max(state.reopens or 0, now + bounded(ARGV[2], 1, LONGEST_PAUSE))
 end
 if is_paused and state.group then set_pace(state.group) end
 
-local answer = { state.epoch or 0, math.max(0, math.ceil(state.reopens - now)) }
+local answer = { state.epoch or 0, math.max(0, math.ceil((state.reopens or 0) - now)) }
 for group = 1, GROUPS do
   local is_paced = now < (state[group .. 'until'] or 0) and state[group .. 'pace'] ~= nil
   local wanted = argument(group, 3, MOST_WANTED)
@@ -155,6 +154,10 @@ for group = 1, GROUPS do
   for _, value in ipairs({ is_paced and 1 or 0, granted, first, interval }) do answer[#answer + 1] = value end
 end
 
+redis.call('DEL', KEYS[1])
+-- Where nothing has happened yet, nothing is kept.
+if not next(state) then return answer end
+state.seen = now
 local fields = {}
 for field, value in pairs(state) do
   if finite(value) then
@@ -162,7 +165,6 @@ for field, value in pairs(state) do
     fields[#fields + 1] = value
   end
 end
-redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('PEXPIRE', KEYS[1], IN_FORCE)
 return answer
