@@ -16,6 +16,7 @@ import {
   UndiciClient,
 } from '../helpers/fronts/load.mjs';
 import { needs } from '../helpers/fronts/programs.mjs';
+import { guest, until } from '../helpers/setup.mjs';
 
 const inFlight = 32;
 const PROTOCOLS = { 'HTTP/2': true, 'HTTP/1.1': false };
@@ -65,6 +66,12 @@ for (const [kind, { program, limitsRequests, breaksHttp2 }] of Object.entries(FR
         const restarts = { times: 3, everyMs: 300, disturb: () => front.restart() };
         const { unsure, errors } = await during((over) => packageLosses(auth, { over, inFlight }), restarts);
         assert.ok(unsure <= restarts.times * inFlight, JSON.stringify({ unsure, errors }));
+        const isBack = () =>
+          auth.authenticateGuest(guest()).then(
+            () => true,
+            () => false,
+          );
+        await until(isBack, 'the front is back');
         assertNothingLost(await packageLosses(auth, { count: inFlight, inFlight }));
       });
     }
