@@ -140,7 +140,7 @@ describe('socks5', { skip: needs('danted').skip || needsSurroundings.skip }, () 
     const config = configFor('https', { proxy: proxy.localNames });
     const { token, words } = await fetchToken(config, here.env);
     assert.ok(token, words);
-    assert.deepEqual(here.seen(), [`lookup ${HOST}`]);
+    assert.deepEqual([...new Set(here.seen())], [`lookup ${HOST}`]);
     const { code } = await fetchToken(config, nowhere.env);
     assert.equal(code, 'NETWORK');
   });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Pool } from 'undici';
 import { guest, pkg } from '../setup.mjs';
 
-/** The package's own figure for repeats, in milliseconds; no test waits for a back-off longer than that. */
+/** Waits before repeats, in milliseconds: shorter than by default, so that no test spends its time on them. */
 const QUICK = { retryBaseDelayMs: 20, retryMaxDelayMs: 200 };
 
 /** Does `work` `count` times, or until `over` is aborted, `inFlight` at once; how often, and the errors. */
