@@ -74,11 +74,10 @@ describe('maxConnections', () => {
     const held = double.hold('create');
     const first = failure(auth.authenticateGuest(guest()), pkg.TimeoutError, 'TIMEOUT');
     await double.arrival('create');
-    const second = await failure(auth.authenticateGuest(guest()), pkg.TimeoutError, 'TIMEOUT');
-    assert.equal(second.attempts ?? 0, 0, 'it was not sent');
+    await failure(auth.authenticateGuest(guest()), pkg.TimeoutError, 'TIMEOUT');
     await first;
     held.release();
-    assert.equal(double.of('create').length, 1);
+    assert.equal(double.of('create').length, 1, 'the second was not sent');
     await auth.authenticateGuest(guest());
   });
 

@@ -52,7 +52,7 @@ describe('behind nginx', needs('nginx', 'openssl'), () => {
 
   test('over HTTP/2, none is lost while it reloads', async (t) => {
     const { auth, front } = await start(t, {});
-    assertNothingLost(await during((over) => packageLosses(auth, { over, inFlight }), reloads(front, 20)));
+    assertNothingLost(await during((over) => packageLosses(auth, { over, inFlight }), reloads(front, 12)));
   });
 
   test('over HTTP/1.1, at most a fifth of what undici loses is lost while it reloads', async (t) => {
