@@ -13,9 +13,17 @@ import { until } from '../setup.mjs';
 const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 const running = new Set();
-process.once('exit', () => {
+const endAll = () => {
   for (const child of running) endGroup(child, 'SIGKILL');
-});
+};
+process.once('exit', endAll);
+// They have groups of their own, which the signals that end a test do not reach.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    endAll();
+    process.kill(process.pid, signal);
+  });
+}
 
 /** The path of a program, if it is there. */
 export function find(program) {
