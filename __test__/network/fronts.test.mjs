@@ -80,10 +80,10 @@ for (const [kind, { program, limitsRequests, breaksHttp2 }] of Object.entries(FR
     // The suite of nginx has it with longer runs.
     if (kind === 'nginx') return;
 
-    test('none is lost over HTTP/2 while it reloads', async (t) => {
-      const { ours, theirs } = await whileReloading(t, kind, { http2: true });
-      if (breaksHttp2) assertFewerLost(ours, theirs, 1);
-      else assertNothingLost(ours);
+    // A front that breaks what it has begun costs every client what was in flight, more or less by chance.
+    test('none is lost over HTTP/2 while it reloads', { skip: breaksHttp2 }, async (t) => {
+      const { ours } = await whileReloading(t, kind, { http2: true });
+      assertNothingLost(ours);
     });
 
     test('no more is lost than with undici over HTTP/1.1 while it reloads', async (t) => {
