@@ -61,7 +61,8 @@ impl Exchange {
     }
 }
 
-fn basic_credentials(url: &Url) -> Option<HeaderValue> {
+/// User and password of a URL as HTTP Basic authentication (RFC 7617).
+pub(super) fn basic_credentials(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::Url;
+
+use super::exchange::basic_credentials;
 
 /// A proxy on the way to everything answers at once, or its status is not worth waiting for.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -41,12 +40,9 @@ async fn ask(proxy: &Url, target: &Url) -> Option<u16> {
 }
 
 fn authorization(proxy: &Url) -> String {
-    if proxy.username().is_empty() && proxy.password().is_none() {
-        return String::new();
-    }
-    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pair = format!("{}:{}", decoded(proxy.username()), decoded(proxy.password().unwrap_or_default()));
-    format!("Proxy-Authorization: Basic {}\r\n", STANDARD.encode(pair))
+    let credentials = basic_credentials(proxy);
+    let value = credentials.as_ref().and_then(|value| value.to_str().ok());
+    value.map(|value| format!("Proxy-Authorization: {value}\r\n")).unwrap_or_default()
 }
 
 /// The status of `HTTP/1.1 403 Forbidden`.
