@@ -48,7 +48,7 @@ const notObject = without('object');
 
 /** By field: the kinds that are wrong for it, and values that are wrong for it alone. */
 const fields = {
-  environment: [without(), [' ', 'acme corp', 'us_east_1', 'ftp://x', 'https://x/y', 'http://example.com', '-a']],
+  environment: [without(), [' ', 'acme corp', 'us_east_9', 'ftp://x', 'https://x/y', 'http://example.com', '-a']],
   clientId: [notText, []],
   clientSecret: [notText, []],
   loginUrl: [without(), ['login.example', 'https://u:p@x.example', 'https://x.example/?q', 'http://x.example']],

@@ -215,9 +215,11 @@ export type AuditEmailMode = 'masked' | 'hashed' | 'full';
  */
 export interface OAuthConfig extends HttpOptions, RetryOptions {
   /**
-   * A bare name, a Genesys Cloud domain or an origin:
-   * - `acme` → `https://acme.mygenesys.com` for login and API, the tutorial's rule;
-   * - `mypurecloud.ie`, `usw2.pure.cloud` (it has a dot) → `https://login.<domain>` and `https://api.<domain>`;
+   * A region, a name or an origin:
+   * - `eu_west_1`, in any case and with `_` or `-`, `mypurecloud.ie`, or one of `api.mypurecloud.ie`,
+   *   `login.mypurecloud.ie`, `apps.mypurecloud.ie`, also as `https://…` → that region of Genesys Cloud;
+   * - `acme` or `acme.mygenesys.com` → `https://acme.mygenesys.com` for login and API, the tutorial's rule;
+   * - another domain (it has a dot) → `https://login.<domain>` and `https://api.<domain>`;
    * - `http://127.0.0.1:8080` → that origin for both.
    */
   environment: string;

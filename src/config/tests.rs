@@ -29,6 +29,15 @@ fn the_tutorials_five_fields_are_enough() {
 }
 
 #[test]
+fn the_default_signing_key_takes_the_environment_as_it_was_written() {
+    for spelling in ["EU-west-1", "api.mypurecloud.ie", "https://login.mypurecloud.ie/"] {
+        let config = with("environment", json!(spelling)).unwrap();
+        assert_eq!(config.environment.region.map(|region| region.key), Some("eu_west_1"));
+        assert_eq!(config.api.signing_key.expose(), format!("{spelling}-guest-signing-key"));
+    }
+}
+
+#[test]
 fn every_bad_value_is_named_with_its_rule() {
     let table = [
         ("environment", json!(""), "environment must not be empty"),
