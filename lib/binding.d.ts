@@ -169,6 +169,14 @@ export interface Oddities {
   nameArray: boolean
 }
 
+/** The names of options: those that are data, and those that are functions. */
+export interface OptionNames {
+  /** Data, which goes to the core as JSON. */
+  data: Array<string>
+  /** Functions. */
+  callbacks: Array<string>
+}
+
 /** Where what was found stands in a `Payload`. An element of an array costs a third of a property of an object. */
 export declare enum PayloadPart {
   /** The value of `email`; the payload itself where that is no object. */
@@ -206,6 +214,15 @@ export declare enum PayloadTrait {
   /** There are `Oddities`. */
   HasOddities = 128
 }
+
+/**
+ * What to say of names in a configuration that are no options, once in a process each. `config` is its JSON, in which what is no
+ * option stands with `null`.
+ */
+export declare function misspeltOptions(config: string): Array<string>
+
+/** The names of all options at the top of a configuration. */
+export declare function optionNames(): OptionNames
 
 /** The key of the session of an address and a channel. */
 export declare function sessionKey(email: string, channelId: string): string

@@ -6,39 +6,18 @@ const { Buffer } = require('node:buffer');
 const { existsSync } = require('node:fs');
 const process = require('node:process');
 const { classes } = require('./errors.js');
+const { native } = require('./native.js');
+const { isGiven } = require('./options.js');
 const { customStore, read } = require('./session-store.js');
+const { warn } = require('./warning.js');
 
 /** What the core looks at. Each is read once, wherever it stands: on the object, its class or its prototype. */
-const FIELDS = [
-  'environment',
-  'clientId',
-  'clientSecret',
-  'loginUrl',
-  'apiUrl',
-  'paths',
-  'scope',
-  'tokenSigningKey',
-  'crmBaseUrl',
-  'analyticsWebhookUrl',
-  'analyticsSigningSecret',
-  'auditEmail',
-  'maxRetries',
-  'retryBaseDelayMs',
-  'retryMaxDelayMs',
-  'maxRetryAfterMs',
-  'timeouts',
-  'maxConcurrency',
-  'maxConnections',
-  'maxSessions',
-  'preflightChannel',
-  'sessionStore',
-  'outbox',
-  'proxy',
-  'ca',
-  'allowInsecureHttp',
-];
+const { data: FIELDS, callbacks: CALLBACKS } = native.optionNames();
 
-const CALLBACKS = ['auditLogCallback', 'getAccessToken'];
+const OPTIONS = new Set([...FIELDS, ...CALLBACKS]);
+
+/** Names that could be those of misspelt options. */
+const NAME = /^[\w-]{1,64}$/;
 
 /** Where Linux distributions keep their certificate authorities. */
 const SYSTEM_ROOTS = [
@@ -75,8 +54,11 @@ function withRoots(ca) {
   return isWithoutRoots ? [ca ?? [], require('node:tls').rootCertificates].flat(2) : ca;
 }
 
+/** Wrong for every option, as a value and as a member of a list. */
+const WRONG = [null];
+
 /**
- * What JSON has no word for stays visible as a wrong type, instead of turning into `null` or vanishing. `this[key]` is the
+ * What JSON has no word for stays visible as something wrong, instead of turning into `null` or vanishing. `this[key]` is the
  * value before its `toJSON`.
  * @this {Record<string, unknown>}
  * @param {string} key
@@ -86,13 +68,13 @@ function plainOnly(key, value) {
   const given = this[key];
   switch (typeof given) {
     case 'number':
-      return Number.isFinite(given) ? given : { type: 'number' };
+      return Number.isFinite(given) ? given : WRONG;
     case 'bigint':
     case 'function':
     case 'symbol':
-      return { type: typeof given };
+      return WRONG;
     default:
-      return PLAIN.has(Object.prototype.toString.call(given)) ? value : { type: 'object' };
+      return PLAIN.has(Object.prototype.toString.call(given)) ? value : WRONG;
   }
 }
 
@@ -114,6 +96,21 @@ function member(field, value) {
   // `JSON.stringify` escapes nothing else in this range; the core reads Unicode, and half a character is none.
   if (/\\ud[89a-f]/.test(json)) throw new classes.GuestConfigError(`${field} must be well-formed Unicode text`);
   return [`"${field}":${json}`];
+}
+
+/**
+ * What is no option, as members without a value: its name may be a misspelt one.
+ * @param {object} config
+ */
+function othersOf(config) {
+  const names = [];
+  // An object may list its names as it likes, and fail.
+  try {
+    for (const name in config) {
+      if (!OPTIONS.has(name) && NAME.test(name) && isGiven(config, name)) names.push(name);
+    }
+  } catch {}
+  return names.map((name) => `"${name}":null`);
 }
 
 /** @param {unknown} value */
@@ -145,7 +142,9 @@ function readConfig(config, given = {}) {
   const members = FIELDS.flatMap((field) =>
     member(field, field === 'ca' ? withRoots(asText(values.ca)) : values[field]),
   );
-  return { json: `{${members.join(',')}}`, values, lingerMs: lingerMs ?? undefined, store };
+  const json = `{${[...members, ...othersOf(config)].join(',')}}`;
+  for (const complaint of native.misspeltOptions(json)) warn(complaint, 'CONFIG_OPTION');
+  return { json, values, lingerMs: lingerMs ?? undefined, store };
 }
 
 module.exports = { readConfig };

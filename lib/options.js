@@ -32,4 +32,4 @@ function isGiven(object, name) {
   return isOwn || !Object.hasOwn(root, name) || !Object.hasOwn(root, 'isPrototypeOf');
 }
 
-module.exports = { read };
+module.exports = { isGiven, read };

@@ -223,9 +223,9 @@ export interface OAuthConfig extends HttpOptions, RetryOptions {
    * - `http://127.0.0.1:8080` → that origin for both.
    */
   environment: string;
-  /** Client id of the OAuth client (client credentials grant). */
+  /** Client id of the OAuth client (client credentials grant). Rule: no white space at its ends. */
   clientId: string;
-  /** Its secret. Never part of a message, of `util.inspect` output or of a log line. */
+  /** Its secret. Rule: no white space at its ends. Never part of a message, of `util.inspect` output or of a log line. */
   clientSecret: string;
   /** Where token requests go, `https://host[:port][/prefix]`. Default: from `environment`. */
   loginUrl?: string | undefined;

@@ -5,6 +5,7 @@
 //! - [`bridge`]: one environment's connection to the core; [`message`]: what it tells JavaScript, in batches
 //! - [`payload`]: a guest request, read from a JavaScript value as zod reads it
 //! - [`session_store`]: a session store's functions, called
+//! - [`options`]: the names of options, for who reads and who misspells them
 //! - [`runtime`]: the threads that the core runs on
 //! - [`node_api`], [`text`]: values and strings of JavaScript
 
@@ -28,6 +29,7 @@ mod guest_token_manager;
 mod message;
 mod node_api;
 mod oauth_manager;
+mod options;
 mod payload;
 mod runtime;
 mod session_store;

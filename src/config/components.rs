@@ -5,6 +5,7 @@ use super::groups::{Api, Reports, Traffic};
 use super::{parse, parts, store};
 use crate::error::Error;
 use crate::oauth::Credentials;
+use crate::secret::Secret;
 use crate::shared::settings::RedisSettings;
 
 /// An OAuth manager's configuration: every field of the package's `OAuthConfig`, valid.
@@ -39,7 +40,7 @@ pub struct EnricherConfig {
 }
 
 impl OAuthConfig {
-    /// Reads the JSON form. Unknown fields are treated as in [`Config::from_json`](super::Config::from_json), as below.
+    /// Reads the JSON form. What is no option is passed over, as below.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;
@@ -69,7 +70,7 @@ impl EnricherConfig {
             Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
             None => None,
         };
-        let secret = fields.secret("clientSecret")?;
+        let secret = fields.credential("clientSecret")?.map(Secret::new);
         Ok(Self { api, reports: parts::reports(&fields, secret.as_ref())?, traffic: parts::traffic(&fields)? })
     }
 }

@@ -1,6 +1,5 @@
 //! Reads a configuration object and says what is wrong with it: the field and its rule, never the value of a secret.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,6 +9,9 @@ use crate::error::Error;
 use crate::secret::Secret;
 
 pub(super) const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// Takes no space, and Unicode does not call it white: zero width space and joiners, word joiner, byte order mark.
+const INVISIBLE: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
 
 /// A configuration object, or one inside it. Absent and `null` are the same.
 pub(super) struct Fields<'a> {
@@ -37,16 +39,10 @@ impl<'a> Fields<'a> {
         self.members.get(field).filter(|value| !value.is_null())
     }
 
-    /// An inner object with these fields and no others: a misspelt one must not be silently without effect.
-    pub(super) fn inner(&self, field: &str, known: &[&str]) -> Result<Option<Fields<'a>>, Error> {
+    /// An inner object.
+    pub(super) fn inner(&self, field: &str) -> Result<Option<Fields<'a>>, Error> {
         let Some(value) = self.get(field) else { return Ok(None) };
         let members = value.as_object().ok_or_else(|| self.error(field, Rule::Object))?;
-        let known: HashSet<&str> = known.iter().copied().collect();
-        if let Some(unknown) = members.keys().find(|name| !known.contains(name.as_str())) {
-            let mut names: Vec<&str> = known.into_iter().collect();
-            names.sort_unstable();
-            return Err(self.error(&format!("{field}.{unknown}"), Rule::Unknown { known: names.join(", ") }));
-        }
         Ok(Some(Fields { members, prefix: format!("{}.", self.name(field)) }))
     }
 
@@ -61,6 +57,21 @@ impl<'a> Fields<'a> {
 
     pub(super) fn required_text(&self, field: &str) -> Result<&'a str, Error> {
         self.text(field)?.ok_or_else(|| self.error(field, Rule::Required))
+    }
+
+    pub(super) fn required_credential(&self, field: &str) -> Result<&'a str, Error> {
+        self.credential(field)?.ok_or_else(|| self.error(field, Rule::Required))
+    }
+
+    /// A text from a web page or a file, which may have brought along what nobody sees.
+    pub(super) fn credential(&self, field: &str) -> Result<Option<&'a str>, Error> {
+        let is_blank = |end: char| end.is_whitespace() || INVISIBLE.contains(&end);
+        match self.text(field)? {
+            Some(text) if text.starts_with(is_blank) || text.ends_with(is_blank) => {
+                Err(self.error(field, Rule::WhiteSpace))
+            }
+            text => Ok(text),
+        }
     }
 
     pub(super) fn secret(&self, field: &str) -> Result<Option<Secret>, Error> {

@@ -3,6 +3,7 @@
 mod components;
 mod fields;
 mod groups;
+pub mod options;
 mod outbox;
 mod parts;
 mod rule;
@@ -43,8 +44,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the JSON form of `AuthenticatorConfig`. Unknown fields are ignored at the top, as a larger object may be
-    /// shared with other parts of a service, and refused further down.
+    /// Reads the JSON form of `AuthenticatorConfig`. What is no option is passed over; [`options::misspelt`] tells of it.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;

@@ -21,11 +21,12 @@ const MOST_BYTES: u64 = 1 << 40;
 const LONGEST_AGE_MS: u64 = 30 * DAY_MS;
 const MOST_DELAYS: usize = 100;
 
-const FIELDS: [&str; 6] = ["path", "lingerMs", "retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"];
+/// What only a file needs.
+const FOR_FILES: [&str; 4] = ["retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"];
 
 /// None → events wait in memory.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
-    let Some(outbox) = fields.inner("outbox", &FIELDS)? else { return Ok(None) };
+    let Some(outbox) = fields.inner("outbox")? else { return Ok(None) };
     // Read by the JavaScript side, which keeps the process alive; checked here like every other field.
     outbox.whole("lingerMs", 0, 0, DAY_MS)?;
     let retry = Retry { delays: delays(&outbox)?, max_age: outbox.millis("maxAgeMs", MAX_AGE, 1, LONGEST_AGE_MS)? };
@@ -37,7 +38,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
         }
         return Ok(Some(DiskOutbox { path: path.into(), retry, max_events, max_bytes }));
     }
-    match FIELDS[2..].iter().find(|field| outbox.get(field).is_some()) {
+    match FOR_FILES.iter().find(|field| outbox.get(field).is_some()) {
         Some(field) => Err(outbox.error(field, Rule::NeedsOutboxPath)),
         None => Ok(None),
     }

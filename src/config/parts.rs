@@ -69,12 +69,12 @@ pub(super) fn credentials(
     environment: &Environment,
     traffic: &Traffic,
 ) -> Result<Credentials, Error> {
-    let paths = fields.inner("paths", &PATHS)?;
-    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let paths = fields.inner("paths")?;
+    let timeouts = fields.inner("timeouts")?;
     Ok(Credentials {
         token_url: path(paths.as_ref(), "token", TOKEN_PATH, &environment.login)?,
-        client_id: fields.required_text("clientId")?.to_owned(),
-        client_secret: fields.required_text("clientSecret").map(Secret::new)?,
+        client_id: fields.required_credential("clientId")?.to_owned(),
+        client_secret: fields.required_credential("clientSecret").map(Secret::new)?,
         scope: fields.text("scope")?.unwrap_or(SCOPE).to_owned(),
         timeout: timeout(timeouts.as_ref(), "oauthMs", OAUTH_TIMEOUT)?,
         total_timeout: traffic.total_timeout,
@@ -82,8 +82,8 @@ pub(super) fn credentials(
 }
 
 pub(super) fn api(fields: &Fields<'_>, environment: &Environment) -> Result<Api, Error> {
-    let paths = fields.inner("paths", &PATHS)?;
-    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let paths = fields.inner("paths")?;
+    let timeouts = fields.inner("timeouts")?;
     let default_key = || Secret::new(format!("{}-guest-signing-key", environment.name));
     Ok(Api {
         endpoints: Endpoints {
@@ -97,7 +97,7 @@ pub(super) fn api(fields: &Fields<'_>, environment: &Environment) -> Result<Api,
 }
 
 pub(super) fn traffic(fields: &Fields<'_>) -> Result<Traffic, Error> {
-    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let timeouts = fields.inner("timeouts")?;
     Ok(Traffic {
         settings: Settings {
             connect_timeout: timeout(timeouts.as_ref(), "connectMs", CONNECT_TIMEOUT)?,
@@ -119,7 +119,7 @@ pub(super) fn traffic(fields: &Fields<'_>) -> Result<Traffic, Error> {
 
 pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Result<Reports, Error> {
     let insecure = fields.flag("allowInsecureHttp", false)?;
-    let timeouts = fields.inner("timeouts", &TIMEOUTS)?;
+    let timeouts = fields.inner("timeouts")?;
     let crm = match fields.text("crmBaseUrl")? {
         Some(text) => Some(base_url("crmBaseUrl", text, insecure)?),
         None => None,
@@ -151,8 +151,6 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
 }
 
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
-const PATHS: [&str; 4] = ["token", "guests", "refresh", "channel"];
-const TIMEOUTS: [&str; 6] = ["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"];
 
 fn timeout(timeouts: Option<&Fields<'_>>, field: &str, default: Duration) -> Result<Duration, Error> {
     timeouts.map_or(Ok(default), |timeouts| timeouts.millis(field, default, 1, DAY_MS))

@@ -5,14 +5,14 @@
 pub(crate) enum Rule {
     #[error("must be an object")]
     Object,
-    #[error("is unknown; there are {known}")]
-    Unknown { known: String },
     #[error("is required: a string that is not empty")]
     Required,
     #[error("must be a string")]
     Text,
     #[error("must not be empty")]
     NotEmpty,
+    #[error("must not begin or end with white space")]
+    WhiteSpace,
     #[error("must be true or false")]
     Flag,
     #[error("must be a whole number from {least} to {most}")]

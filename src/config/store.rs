@@ -26,12 +26,10 @@ const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
-const REDIS: [&str; 7] = ["url", "keyPrefix", "onUnavailable", "commandTimeoutMs", "sentinel", "cluster", "tls"];
-
 /// A shared store; memory without one.
 pub(super) fn store(fields: &Fields<'_>) -> Result<Option<RedisSettings>, Error> {
-    let Some(store) = fields.inner("sessionStore", &["redis"])? else { return Ok(None) };
-    let Some(redis) = store.inner("redis", &REDIS)? else {
+    let Some(store) = fields.inner("sessionStore")? else { return Ok(None) };
+    let Some(redis) = store.inner("redis")? else {
         return Err(store.error("redis", Rule::RedisRequired));
     };
     let urls = urls(&redis)?;
@@ -88,7 +86,7 @@ fn urls(redis: &Fields<'_>) -> Result<Vec<Url>, Error> {
 
 fn topology(redis: &Fields<'_>) -> Result<Topology, Error> {
     let is_cluster = redis.flag("cluster", false)?;
-    let Some(sentinel) = redis.inner("sentinel", &["name", "user", "password"])? else {
+    let Some(sentinel) = redis.inner("sentinel")? else {
         return Ok(if is_cluster { Topology::Cluster } else { Topology::Standalone });
     };
     if is_cluster {
@@ -100,7 +98,7 @@ fn topology(redis: &Fields<'_>) -> Result<Topology, Error> {
 
 fn tls(redis: &Fields<'_>, fields: &Fields<'_>) -> Result<Tls, Error> {
     let mut extra_roots = certificates(fields, "ca")?;
-    let Some(tls) = redis.inner("tls", &["ca", "cert", "key"])? else {
+    let Some(tls) = redis.inner("tls")? else {
         return Ok(Tls { extra_roots, identity: None });
     };
     extra_roots.extend(certificates(&tls, "ca")?);
@@ -207,7 +205,6 @@ mod tests {
             ),
             (json!({"url": "redis://a", "commandTimeoutMs": 0}), "sessionStore.redis.commandTimeoutMs must be a whole"),
             (json!({"url": "redis://a", "onUnavailable": "x"}), "sessionStore.redis.onUnavailable must be"),
-            (json!({"url": "redis://a", "prefix": "x"}), "sessionStore.redis.prefix is unknown"),
         ];
         for (redis, message) in table {
             let error = parsed(&redis).unwrap_err();
