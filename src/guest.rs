@@ -54,7 +54,9 @@ impl Guest {
         }
         changed.push('}');
         let (whole, changed) = (Members::parse(self.json.expose())?, Members::parse(&changed)?);
-        Self::from_json(spread(whole.iter().chain(changed.iter()), &[]))
+        let renewed = Self::from_json(spread(whole.iter().chain(changed.iter()), &[]))?;
+        // Not in whole seconds, as the answer says it: a session must not end before its token.
+        Some(Self { expires_in: fresh.expires_in, ..renewed })
     }
 }
 
@@ -116,6 +118,13 @@ mod tests {
             r#"{"guestId":"g","token":"t2.s","expiresIn":60,"refreshToken":"r","email":"a@b.co","routing":null,"n":1.0}"#
         );
         assert_eq!(guest.refresh_token.unwrap().expose(), "r");
+    }
+
+    #[test]
+    fn a_renewed_guest_lives_as_long_as_the_refresh_says_to_the_millisecond() {
+        let expires_in = Duration::from_millis(1999);
+        let fresh = Refreshed { token: Secret::new("t2.s"), expires_in, refresh_token: None };
+        assert_eq!(Guest::from_json(JSON.into()).unwrap().renewed(&fresh).unwrap().expires_in, expires_in);
     }
 
     #[test]

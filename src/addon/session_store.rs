@@ -12,7 +12,7 @@ use crate::caller;
 use crate::config::{CustomStore, SessionStoreSettings};
 use crate::error::Error;
 use crate::sessions::custom::{Functions, Step};
-use crate::sessions::step::OnUnavailable;
+use crate::sessions::step::{OnUnavailable, whole_millis};
 
 /// The store that the number `owner` stands for in JavaScript.
 pub(super) fn custom(bridge: &Arc<BridgeHandle>, owner: u32, local: bool) -> SessionStoreSettings {
@@ -59,7 +59,7 @@ impl Drop for Called {
 fn arguments(owner: u32, step: &Step) -> String {
     let Step { function, key, owner: holder, life } = step;
     let holder = holder.as_ref().map(|holder| format!(",\"{holder}\"")).unwrap_or_default();
-    let life = life.map(|life| format!(",{}", life.as_millis())).unwrap_or_default();
+    let life = life.map(|life| format!(",{}", whole_millis(life))).unwrap_or_default();
     let call = number_or_null(caller::current());
     format!("[{owner},{call},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
 }

@@ -19,6 +19,11 @@ pub(crate) fn step_deadline() -> Instant {
     Instant::now() + STEP_LIMIT
 }
 
+/// Rounded up: a session must not end before its token.
+pub(crate) fn whole_millis(span: Duration) -> u128 {
+    span.as_nanos().div_ceil(1_000_000)
+}
+
 /// What happens to calls while a shared store cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnavailable {
@@ -26,4 +31,15 @@ pub enum OnUnavailable {
     Reject,
     /// The memory of this process stands in.
     Local,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_millisecond_is_a_whole_one() {
+        let spans = [0, 1, 999_999, 1_000_000, 1_999_000_001].map(Duration::from_nanos);
+        assert_eq!(spans.map(whole_millis), [0, 1, 1, 1, 2000]);
+    }
 }

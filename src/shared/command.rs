@@ -1,8 +1,11 @@
 //! A command as it is sent: plain, or a script by its hash.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::Cmd;
+
+use crate::sessions::step::whole_millis;
 
 /// A Lua script. Servers know it by its hash once one of them has seen it.
 pub(super) struct Script {
@@ -57,9 +60,9 @@ impl Command {
         self
     }
 
-    /// A span of time in milliseconds; the shortest that Redis takes is one.
-    pub(super) fn millis(self, span: std::time::Duration) -> Self {
-        self.arg(span.as_millis().clamp(1, i64::MAX as u128).to_string())
+    /// A span of time in milliseconds, rounded up: nothing ends before its time. The shortest that Redis takes is one.
+    pub(super) fn millis(self, span: Duration) -> Self {
+        self.arg(whole_millis(span).clamp(1, i64::MAX as u128).to_string())
     }
 
     pub(super) fn is_script(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::sync::lock;
 const SWEEP_EVERY: u32 = 8;
 
 /// Expiry is kept in sixteenths of a second: fine enough for a token's life, and 31 bits last for four years.
-const TICKS_PER_SECOND: u128 = 16;
+const NANOS_PER_TICK: u128 = 1_000_000_000 / 16;
 
 /// Tells a reservation from all others: only the call that made it can commit or release it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,8 @@ impl MemoryStore {
 
     /// Gives a reservation its life.
     pub(super) fn commit(&self, key: KeyHash, id: ReservationId, life: Duration) {
-        let expires = self.now().saturating_add(ticks(life)).clamp(1, RESERVED - 1);
+        // Rounded up, and only the sum: a session must not end before its token.
+        let expires = ticks((self.start.elapsed() + life).as_nanos().div_ceil(NANOS_PER_TICK)).max(1);
         let mut shards = lock(&self.shards);
         let shard = shards.shard_of(key);
         if let Some(entry) = shard.find(key).filter(|entry| entry.mark == id.0) {
@@ -105,7 +106,7 @@ impl MemoryStore {
     }
 
     fn now(&self) -> u32 {
-        ticks_in((Instant::now() - self.start).as_nanos(), false)
+        ticks(self.start.elapsed().as_nanos() / NANOS_PER_TICK)
     }
 }
 
@@ -175,16 +176,8 @@ impl Shards {
     }
 }
 
-/// Rounded up: a session must not end before its token.
-fn ticks(life: Duration) -> u32 {
-    ticks_in(life.as_nanos(), true)
-}
-
-fn ticks_in(nanos: u128, up: bool) -> u32 {
-    const NANOS_PER_SECOND: u128 = 1_000_000_000;
-    let scaled = nanos.saturating_mul(TICKS_PER_SECOND);
-    let ticks = if up { scaled.div_ceil(NANOS_PER_SECOND) } else { scaled / NANOS_PER_SECOND };
-    u32::try_from(ticks).unwrap_or(RESERVED - 1).min(RESERVED - 1)
+fn ticks(count: u128) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX).min(RESERVED - 1)
 }
 
 #[cfg(test)]
@@ -208,6 +201,21 @@ mod tests {
         assert_eq!(store.reserve(key).unwrap_err().code(), Code::DuplicateSession);
         tokio::time::advance(Duration::from_millis(64)).await;
         assert!(store.reserve(key).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_does_not_end_before_its_token_wherever_in_a_tick_it_began() {
+        let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("a"));
+        for life in [2000, 1999, 63, 1].map(Duration::from_millis) {
+            for begun in [1, 31, 61, 62].map(Duration::from_millis) {
+                tokio::time::advance(begun).await;
+                commit(&store, key, life);
+                tokio::time::advance(life - Duration::from_millis(1)).await;
+                assert!(store.reserve(key).is_err(), "{life:?} that began after {begun:?}");
+                tokio::time::advance(Duration::from_millis(64)).await;
+                store.release(key, store.reserve(key).unwrap());
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
