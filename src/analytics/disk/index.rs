@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,6 +41,9 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// Room for one event: of a call under way, or of what it has handed over to the writer.
+pub(in crate::analytics) struct Place(#[expect(dead_code, reason = "is counted")] Arc<()>);
+
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) phase: Phase,
@@ -47,8 +51,10 @@ pub(super) struct Index {
     /// New events that are still in memory.
     pub(super) fresh: HashMap<Sequence, Record>,
     pub(super) dead: DeadLetters,
-    /// Calls under way that will bring an event.
-    reserved: usize,
+    /// Has a clone in each [`Place`].
+    reserved: Arc<()>,
+    /// Has a clone in each event that the writer has not noted here yet.
+    pub(super) handed_over: Arc<()>,
     /// Why the file cannot be written.
     pub(super) unusable: Option<String>,
     /// Events that are in memory alone, because of that.
@@ -62,29 +68,24 @@ pub(super) struct Index {
 
 impl Index {
     /// Reserves room for an event. `None` while the file is being read.
-    pub(super) fn admit(&mut self, bounds: Bounds) -> Option<Result<(), Unavailable>> {
+    pub(super) fn admit(&self, bounds: Bounds) -> Option<Result<Place, Unavailable>> {
         if let Some(cause) = &self.unusable {
             return Some(Err(Unavailable::Unusable { cause: cause.clone() }));
         }
         if self.phase == Phase::Loading {
             return None;
         }
-        let (waiting, dead) = (self.order.len() + self.reserved, self.dead.len());
-        let bytes = self.stored_bytes() + (self.reserved * NOMINAL_SIZE) as u64;
+        let reserved = Arc::strong_count(&self.reserved) - 1;
+        let (waiting, dead) = (self.order.len() + reserved, self.dead.len());
+        let bytes = self.stored_bytes() + (reserved * NOMINAL_SIZE) as u64;
         let bound = if waiting + dead >= bounds.events {
             "outbox.maxEvents"
         } else if bytes >= bounds.bytes {
             "outbox.maxBytes"
         } else {
-            self.reserved += 1;
-            return Some(Ok(()));
+            return Some(Ok(Place(Arc::clone(&self.reserved))));
         };
         Some(Err(Unavailable::Full { bound, waiting, dead }))
-    }
-
-    /// Gives reserved room back.
-    pub(super) fn release(&mut self) {
-        self.reserved -= 1;
     }
 
     /// Notes an event that was found in the file.
@@ -143,6 +144,11 @@ impl Index {
         self.dead.clear();
     }
 
+    /// Nothing is under way, due, or about to be.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_quiet && Arc::strong_count(&self.handed_over) == 1
+    }
+
     pub(super) fn stored_bytes(&self) -> u64 {
         self.order.bytes() + self.dead.bytes()
     }
@@ -177,7 +183,7 @@ mod tests {
     }
 
     fn refusal(index: &mut Index, bounds: Bounds) -> String {
-        index.admit(bounds).unwrap().unwrap_err().to_string()
+        index.admit(bounds).unwrap().err().unwrap().to_string()
     }
 
     #[test]
@@ -187,14 +193,13 @@ mod tests {
         save(&mut index, 1, Change::Put(record("a")), 100);
         save(&mut index, 2, Change::DeadLetter(record("b")), 50);
         assert_eq!((index.order.len(), index.dead.len(), index.stored_bytes()), (1, 1, 150));
-        index.admit(bounds).unwrap().unwrap();
+        let place = index.admit(bounds).unwrap().unwrap();
         assert_eq!(
             refusal(&mut index, bounds),
             "The outbox is full (outbox.maxEvents): 2 events wait and 1 are dead letters; nothing was sent"
         );
-        index.release();
-        index.admit(bounds).unwrap().unwrap();
-        index.release();
+        drop(place);
+        drop(index.admit(bounds).unwrap().unwrap());
         save(&mut index, 2, Change::Remove, 0);
         assert_eq!((index.dead.len(), index.stored_bytes()), (0, 100));
     }
@@ -204,8 +209,7 @@ mod tests {
         let bounds = Bounds { events: 100, bytes: 1500 };
         let mut index = open();
         save(&mut index, 1, Change::Put(record("a")), 400);
-        index.admit(bounds).unwrap().unwrap();
-        index.admit(bounds).unwrap().unwrap();
+        let _places = [index.admit(bounds).unwrap().unwrap(), index.admit(bounds).unwrap().unwrap()];
         assert!(refusal(&mut index, bounds).starts_with("The outbox is full (outbox.maxBytes): 3 events wait"));
     }
 
@@ -218,7 +222,7 @@ mod tests {
     fn a_file_that_cannot_be_used_refuses_and_says_that_it_may_pass() {
         let mut index = open();
         index.unusable = Some("No space left on device".into());
-        let error = Error::from(index.admit(Bounds { events: 1, bytes: 1 }).unwrap().unwrap_err());
+        let error = Error::from(index.admit(Bounds { events: 1, bytes: 1 }).unwrap().err().unwrap());
         assert_eq!(error.code(), Code::StoreUnavailable);
         assert!(error.details().retryable && error.details().message.contains("No space left"), "{error}");
     }

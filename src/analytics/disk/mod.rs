@@ -24,6 +24,8 @@ mod store;
 mod writer;
 
 #[cfg(test)]
+mod handover_tests;
+#[cfg(test)]
 mod paging_tests;
 #[cfg(test)]
 mod testing;
@@ -37,6 +39,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+pub(in crate::analytics) use index::Place;
 pub use retry::Retry;
 pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
 
@@ -77,9 +80,6 @@ pub struct DiskOutbox {
 pub(super) struct Outbox(Arc<Owner>);
 
 struct Owner(Arc<OutboxState>);
-
-/// Room for one event.
-pub(super) struct Place(Arc<OutboxState>);
 
 impl Outbox {
     /// Takes the file at once, and reads it on a thread of its own.
@@ -125,7 +125,7 @@ impl Outbox {
             let loaded = state.loaded.notified();
             let admission = lock(&state.index).admit(state.bounds);
             match admission {
-                Some(outcome) => return Ok(outcome.map(|()| Place(Arc::clone(state)))?),
+                Some(outcome) => return Ok(outcome?),
                 None => loaded.await,
             }
         }
@@ -135,10 +135,10 @@ impl Outbox {
     /// delivered from memory. Not beyond `until`: the guest exists, whatever the disk does.
     pub(super) async fn post(&self, place: Option<Place>, guest_id: &str, body: String, until: Instant) {
         let Some(record) = Record::new(guest_id, body) else { return };
-        let saved = self.state().queue.post(record);
+        let handed_over = Arc::clone(&lock(&self.state().index).handed_over);
+        let saved = self.state().queue.post(record, (place, handed_over));
         // The error is one of the writer's, who has told of it.
         let _ = tokio::time::timeout_at(until, saved).await;
-        drop(place);
     }
 
     /// Waits until no event is due and no attempt is under way.
@@ -149,7 +149,7 @@ impl Outbox {
             {
                 let index = lock(&state.index);
                 let is_stuck = index.phase == Phase::Loading && index.unusable.is_some();
-                if index.is_quiet || is_stuck || index.phase > Phase::Open {
+                if index.is_at_rest() || is_stuck || index.phase > Phase::Open {
                     return;
                 }
             }
@@ -255,11 +255,5 @@ impl Outbox {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.0.enter(Phase::Abandoning);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        lock(&self.0.index).release();
     }
 }

@@ -1,11 +1,12 @@
 //! What waits for the writer: changes, and questions that only the owner of the store can answer.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::delivery_order::Sequence;
+use super::index::Place;
 use super::record::Record;
 use super::store::{Change, Changes};
 use crate::sync::lock;
@@ -40,12 +41,22 @@ pub(super) struct Page {
 /// An event that was asked for, or nothing where there is none in the file.
 pub(super) struct Loaded(pub(super) Option<Record>);
 
+/// A new event, and who waits for it.
+pub(super) struct Post {
+    pub(super) sequence: Sequence,
+    pub(super) saved: oneshot::Sender<()>,
+    /// Dropped together, when the index knows the event: it never takes room twice, nor goes unseen.
+    pub(super) counted: Counted,
+}
+
+pub(super) type Counted = (Option<Place>, Arc<()>);
+
 /// All that has gathered.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) changes: Changes,
-    /// New events among the changes, each with the one who waits for it.
-    pub(super) posts: Vec<(Sequence, oneshot::Sender<()>)>,
+    /// New events among the changes.
+    pub(super) posts: Vec<Post>,
     pub(super) questions: Vec<Question>,
     /// Nothing comes any more.
     pub(super) is_last: bool,
@@ -81,13 +92,13 @@ impl Queue {
     }
 
     /// A new event; the receiver hears when it is safe, or hears its sender go when it could not be written.
-    pub(super) fn post(&self, record: Record) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
+    pub(super) fn post(&self, record: Record, counted: Counted) -> oneshot::Receiver<()> {
+        let (saved, receiver) = oneshot::channel();
         self.urge(|gathering| {
             gathering.next += 1;
             let sequence = gathering.next;
             gathering.batch.changes.insert(sequence, Change::Put(record));
-            gathering.batch.posts.push((sequence, sender));
+            gathering.batch.posts.push(Post { sequence, saved, counted });
         });
         receiver
     }
@@ -171,7 +182,7 @@ mod tests {
     fn everything_that_gathered_is_taken_at_once() {
         let queue = Queue::default();
         queue.begin(41);
-        let receivers: Vec<_> = (0..3).map(|_| queue.post(record())).collect();
+        let receivers: Vec<_> = (0..3).map(|_| queue.post(record(), (None, Arc::default()))).collect();
         queue.change(7, Change::Remove);
         let batch = queue.take(None, Duration::ZERO);
         assert_eq!(batch.changes.keys().copied().collect::<Vec<_>>(), [7, 42, 43, 44]);
@@ -182,7 +193,7 @@ mod tests {
     #[test]
     fn an_event_that_is_delivered_before_it_is_written_is_not_written() {
         let queue = Queue::default();
-        let _safe = queue.post(record());
+        let _safe = queue.post(record(), (None, Arc::default()));
         queue.change(1, Change::Remove);
         assert!(matches!(queue.take(None, Duration::ZERO).changes[&1], Change::Remove));
     }

@@ -9,7 +9,7 @@ use super::delivery_order::Sequence;
 use super::error::{Damage, Refusal, StoreError};
 use super::file::Locked;
 use super::index::{Index, Phase};
-use super::queue::{Loaded, Page, Question};
+use super::queue::{Counted, Loaded, Page, Question};
 use super::record::{self, DeadLetter};
 use super::state::OutboxState;
 use super::store::{Change, Changes, Kind, Sizes, Store};
@@ -54,11 +54,16 @@ impl Writer {
             if self.store.is_none() && (Instant::now() >= self.next_try || batch.is_last) {
                 self.open();
             }
-            let (added, waiting): (Vec<_>, Vec<_>) = batch.posts.into_iter().unzip();
-            if self.save(&added) {
+            let (mut added, mut counted, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+            for post in batch.posts {
+                added.push(post.sequence);
+                counted.push(post.counted);
+                waiting.push(post.saved);
+            }
+            if self.save(&added, counted) {
                 // Whoever was aborted meanwhile is gone; the event stays.
-                for post in waiting {
-                    let _ = post.send(());
+                for saved in waiting {
+                    let _ = saved.send(());
                 }
             }
             for question in batch.questions {
@@ -154,7 +159,8 @@ impl Writer {
     }
 
     /// Writes all that is pending. Where that fails it stays pending, and the events among it are delivered from memory.
-    fn save(&mut self, added: &[Sequence]) -> bool {
+    /// `counted` is what the new events were counted by so far.
+    fn save(&mut self, added: &[Sequence], counted: Vec<Counted>) -> bool {
         if self.pending.is_empty() {
             return self.store.is_some();
         }
@@ -170,7 +176,7 @@ impl Writer {
                 let mut index = lock(&self.state.index);
                 let was_at_stake = index.unsaved > 0;
                 index.saved(std::mem::take(&mut self.pending), &sizes, added);
-                drop(index);
+                drop((counted, index));
                 if was_at_stake {
                     (self.state.on_notice)(Notice::Idle);
                 }
@@ -179,7 +185,9 @@ impl Writer {
                 if let Some(Err(error)) = failed {
                     self.refuse(&error);
                 }
-                lock(&self.state.index).unsaved(&self.pending, added);
+                let mut index = lock(&self.state.index);
+                index.unsaved(&self.pending, added);
+                drop((counted, index));
             }
         }
         if !added.is_empty() {
@@ -228,14 +236,14 @@ impl Writer {
             self.pending.insert(number, Change::Put(record.restarted()));
             added.push(number);
         }
-        self.save(&added).then_some(count)
+        self.save(&added, vec![]).then_some(count)
     }
 
     fn discard(&mut self, places: &[Sequence]) -> Option<usize> {
         let dead = self.read(|store| store.dead_at(places))?;
         let count = dead.len();
         self.pending.extend(dead.into_iter().map(|(sequence, _)| (sequence, Change::Remove)));
-        self.save(&[]).then_some(count)
+        self.save(&[], vec![]).then_some(count)
     }
 
     fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Option<T> {
@@ -250,7 +258,7 @@ impl Writer {
                     Ok(store) => self.store = Some(store),
                     Err(error) => self.refuse(&error),
                 }
-                self.save(&[]);
+                self.save(&[], vec![]);
                 None
             }
         }
