@@ -164,6 +164,13 @@ export interface Settings {
   /** Members added to a new guest: an object, or the text of one, which is kept as written. */
   answerExtra: object | string | null;
   maxRequestBytes: number;
+  /**
+   * The limit of each access token over all requests that carry it, counted exactly: in a period that slides, or, where it
+   * is `fixed`, begins with the first request after the last one.
+   */
+  tokenLimit: { requests: number; perMs: number; fixed?: boolean } | null;
+  /** Whether answers under a limit tell it, in `inin-ratelimit-count`, `-allowed` and `-reset`. */
+  announcesLimits: boolean;
   /** Other beginnings of paths: `['/gateway', '']` makes `/gateway/oauth/token` work. */
   aliases: readonly (readonly [from: string, to: string])[];
 }

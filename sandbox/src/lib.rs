@@ -50,6 +50,6 @@ pub use handle::Sandbox;
 pub use options::Options;
 pub use record::{Connections, Counts, Headers, LogEntry, RouteCounts};
 pub use route::{Route, UnknownRoute};
-pub use rules::{Fault, FaultInfo, Hangup, Limit, Matcher, RetryAfter};
+pub use rules::{Fault, FaultInfo, Hangup, Limit, Matcher, RetryAfter, TokenLimit};
 pub use settings::{Reported, Settings};
 pub use webhook::WebhookEvent;

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::rules::TokenLimit;
+
 /// Seconds that a guest lives: the tutorial's service expects an hour or so.
 const GUEST_LIFE_S: f64 = 3600.0;
 /// Seconds that an access token lives: the default of an OAuth client in Genesys Cloud.
@@ -84,6 +86,10 @@ pub struct Settings {
     pub answer_extra: Option<String>,
     /// Longer request bodies are refused with 413.
     pub max_request_bytes: usize,
+    /// The limit of each access token over all requests that carry it; none when absent.
+    pub token_limit: Option<TokenLimit>,
+    /// Whether answers under a limit tell it, in `inin-ratelimit-count`, `-allowed` and `-reset`.
+    pub announces_limits: bool,
     /// Other beginnings of paths, as a gateway has them: `("/gateway/login", "/oauth")` makes `/gateway/login/token`
     /// work.
     pub aliases: Vec<(String, String)>,
@@ -103,6 +109,8 @@ impl Default for Settings {
             conflicts: true,
             answer_extra: None,
             max_request_bytes: MAX_REQUEST_BYTES,
+            token_limit: None,
+            announces_limits: true,
             aliases: Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::record::{Gauges, Log, Tally};
 use crate::request::Request;
 use crate::route::Route;
-use crate::rules::{Fault, Faults, Hangup, Latency, Limits};
+use crate::rules::{Fault, Faults, Hangup, Latency, Limits, TokenLimits};
 use crate::settings::Settings;
 use crate::webhook::Events;
 
@@ -50,6 +50,7 @@ pub(crate) struct State {
     pub(crate) events: Events,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
+    token_limits: TokenLimits,
     pub(crate) latency: Latency,
     pub(crate) log: Log,
     pub(crate) tally: Tally,
@@ -77,6 +78,7 @@ impl State {
             events: Events::default(),
             faults: Faults::new(options.seed),
             limits,
+            token_limits: TokenLimits::default(),
             latency,
             log: Log::new(options.log, options.log_capacity),
             tally: Tally::default(),
@@ -154,7 +156,12 @@ impl State {
         {
             return refusal;
         }
-        let verdict = self.limits.take(request);
+        let token_limit = self.settings.token_limit.filter(|_| route.needs_bearer());
+        let of_token = token_limit.map(|limit| self.token_limits.take(limit, request));
+        let verdict = match of_token {
+            Some(verdict) if !verdict.granted => Some(verdict),
+            of_token => self.limits.take(request).or(of_token),
+        };
         let mut answer = match &verdict {
             Some(verdict) if !verdict.granted => verdict.refusal(request),
             _ => match route {
@@ -166,7 +173,7 @@ impl State {
                 _ => self.genesys.answer(&self.settings, request),
             },
         };
-        if let Some(verdict) = verdict {
+        if let Some(verdict) = verdict.filter(|_| self.settings.announces_limits) {
             verdict.describe(&mut answer);
         }
         answer

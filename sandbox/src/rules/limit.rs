@@ -107,12 +107,12 @@ struct Bucket {
 /// What a limiter says about one request.
 pub(crate) struct Verdict {
     pub(crate) granted: bool,
-    login: bool,
-    retry_after: RetryAfter,
-    used: u64,
-    allowed: u64,
-    reset_s: u64,
-    wait_s: u64,
+    pub(super) login: bool,
+    pub(super) retry_after: RetryAfter,
+    pub(super) used: u64,
+    pub(super) allowed: u64,
+    pub(super) reset_s: u64,
+    pub(super) wait_s: u64,
 }
 
 impl Limits {
@@ -200,7 +200,7 @@ impl Verdict {
         answer
     }
 
-    /// The headers that every answer of a limited route has.
+    /// The headers that every answer under a limit has.
     pub(crate) fn describe(&self, answer: &mut Answer) {
         answer.headers.insert(COUNT, self.used.into());
         answer.headers.insert(ALLOWED, self.allowed.into());

@@ -5,6 +5,7 @@ mod fault_list;
 mod invalid;
 mod latency;
 mod limit;
+mod token_limit;
 
 pub use fault::{Fault, Hangup, Matcher};
 pub use fault_list::FaultInfo;
@@ -13,3 +14,5 @@ pub(crate) use invalid::InvalidRule;
 pub(crate) use latency::Latency;
 pub(crate) use limit::Limits;
 pub use limit::{Limit, RetryAfter};
+pub use token_limit::TokenLimit;
+pub(crate) use token_limit::TokenLimits;

@@ -1,6 +1,6 @@
 //! Rate limits.
 
-use sandbox::{Limit, RetryAfter, Route, Sandbox};
+use sandbox::{Limit, RetryAfter, Route, Sandbox, TokenLimit};
 
 use crate::support::{Call, FORM, Reply, create, form, sandbox, sign_in};
 
@@ -66,4 +66,25 @@ async fn each_token_may_have_a_bucket_of_its_own() {
         statuses.push(create(bearer, &format!("{number}@b.example")).send(&sandbox).await.unwrap().status);
     }
     assert_eq!(statuses, [200, 429, 200, 429]);
+}
+
+#[tokio::test]
+async fn a_limit_of_a_token_spans_all_that_it_is_used_for() {
+    let sandbox = sandbox().await;
+    let [one, other] = [sign_in(&sandbox).await, sign_in(&sandbox).await];
+    let token_limit = Some(TokenLimit { requests: 2, per_ms: 60_000, fixed: false });
+    sandbox.settings(|settings| settings.token_limit = token_limit);
+    let first = create(&one, "1@b.example").send(&sandbox).await.unwrap();
+    let headers = ["count", "allowed", "reset"].map(|name| first.header(&format!("inin-ratelimit-{name}")));
+    assert_eq!((first.status, headers), (200, [Some("1"), Some("2"), Some("60")]));
+    let path = format!("/api/v2/engagements/guests/{}", first.json()["guestId"].as_str().unwrap());
+    let put = || Call::new("PUT", &path).bearer(&one).json("{\"attributes\":{}}");
+    assert_eq!(put().send(&sandbox).await.unwrap().status, 200);
+    let refused = put().send(&sandbox).await.unwrap();
+    refused.assert_error(429, "too.many.requests.retry.after");
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!(create(&other, "2@b.example").send(&sandbox).await.unwrap().status, 200);
+
+    sandbox.settings(|settings| settings.announces_limits = false);
+    assert_eq!(create(&other, "3@b.example").send(&sandbox).await.unwrap().header("inin-ratelimit-count"), None);
 }
