@@ -14,11 +14,13 @@
 
 use serde_json::value::RawValue;
 
+pub use self::builder::GuestRequestBuilder;
 pub use self::issues::{Issue, Issues, Problem};
 use crate::email::is_email;
 use crate::error::{Code, Error};
 use crate::text::Text;
 
+mod builder;
 mod issues;
 
 /// In UTF-16 code units, or what else calls itself `length`.
