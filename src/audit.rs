@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::signature::hmac_hex;
 use crate::template::{Fact, Member};
+use crate::validation::GuestRequest;
 
 /// How an e-mail address appears in audit records.
 #[derive(Debug, Clone)]
@@ -74,6 +75,14 @@ pub struct Subject<'a> {
     pub consent: bool,
     /// The channel as given.
     pub channel_id: Option<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    /// Of a request that passed.
+    #[must_use]
+    pub fn of(request: &'a GuestRequest) -> Self {
+        Self { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
+    }
 }
 
 /// What the analytics event and the audit record say beyond whom they are about.

@@ -7,9 +7,8 @@ tokio::task_local! {
 
 /// Runs `work` for the call that the user knows by this number.
 #[cfg_attr(not(feature = "addon"), expect(dead_code, reason = "calls from Rust have no number"))]
-pub(crate) async fn scope<F: Future>(caller: u32, work: impl FnOnce() -> F) -> F::Output {
-    // Made in place: handed over, the future would be kept twice.
-    CALLER.scope(caller, async move { work().await }).await
+pub(crate) fn scope<F: Future>(caller: u32, work: F) -> impl Future<Output = F::Output> {
+    CALLER.scope(caller, work)
 }
 
 /// The call that the running task works for; none in tasks that serve several, and in Rust programs.

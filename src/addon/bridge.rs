@@ -23,13 +23,48 @@ use super::message::{Batch, Message};
 use super::runtime::runtime;
 use crate::caller;
 use crate::error::{Code, Error};
+use crate::json::quote;
 use crate::secret::Secret;
 use crate::sync::lock;
 
 type Dispatch = ThreadsafeFunction<(), (), Batch, Status, false, true, 0>;
 
-/// The result of a call that has none.
-pub(super) const NOTHING: &str = "null";
+/// What a call resolves with.
+pub(super) trait Reply: Sized {
+    /// As JSON.
+    fn into_json(self) -> Result<String, Error>;
+}
+
+impl Reply for () {
+    fn into_json(self) -> Result<String, Error> {
+        Ok("null".to_owned())
+    }
+}
+
+impl Reply for usize {
+    fn into_json(self) -> Result<String, Error> {
+        Ok(self.to_string())
+    }
+}
+
+impl Reply for Secret {
+    fn into_json(self) -> Result<String, Error> {
+        Ok(quote(self.expose()))
+    }
+}
+
+/// JSON already.
+impl Reply for String {
+    fn into_json(self) -> Result<String, Error> {
+        Ok(self)
+    }
+}
+
+impl<T: Reply> Reply for Result<T, Error> {
+    fn into_json(self) -> Result<String, Error> {
+        self?.into_json()
+    }
+}
 
 /// The connection of one JavaScript environment to the core.
 #[napi]
@@ -126,17 +161,26 @@ impl Bridge {
 }
 
 impl BridgeHandle {
-    /// Runs a call. It settles exactly once: with its outcome, or, when it is aborted or panics, with `broken_off`. `work`
-    /// makes its future where it stays: kilobytes that would else be moved several times.
-    pub(super) fn run<F>(
+    /// Begins a call. It settles exactly once: with what `work` brings, or, when it is aborted or panics, with an error that
+    /// says so.
+    pub(super) fn begin(
         self: &Arc<Self>,
         call: u32,
         abortable: bool,
-        work: impl FnOnce() -> F + Send + 'static,
+        work: impl Future<Output = impl Reply> + Send + 'static,
+    ) {
+        let plain = |error: Error| failure(&error, None);
+        self.begin_with(call, abortable, work.map(move |reply| reply.into_json().map_err(plain)), plain);
+    }
+
+    /// Begins a call that makes its own `Failure`; `broken_off` makes it where the call is aborted or panics.
+    pub(super) fn begin_with(
+        self: &Arc<Self>,
+        call: u32,
+        abortable: bool,
+        work: impl Future<Output = Result<String, String>> + Send + 'static,
         broken_off: impl FnOnce(Error) -> String + Send + 'static,
-    ) where
-        F: Future<Output = Result<String, String>> + Send,
-    {
+    ) {
         let mut settlement = Settlement { handle: Arc::clone(self), call, abortable, broken_off: Some(broken_off) };
         let runtime = match runtime() {
             Ok(runtime) => runtime,
@@ -144,25 +188,27 @@ impl BridgeHandle {
         };
         // Held until the handle is registered: a task that ends at once must find it there to remove it.
         let mut registry = abortable.then(|| lock(&self.abortable));
-        let task = runtime.spawn(async move {
-            let settlement = settlement;
-            let outcome = caller::scope(call, work).await;
-            settlement.settle(outcome);
-        });
+        // Combinators keep a future once; an `async` block would keep it a second time while it is awaited.
+        let task = runtime.spawn(caller::scope(call, work).map(move |outcome| settlement.settle(outcome)));
         if let Some(registry) = &mut registry {
             registry.insert(call, task.abort_handle());
         }
     }
 
-    /// Runs a call that has nothing to tell but its result, or its error.
-    pub(super) fn run_plain(
+    /// The reply, where `work` needs nothing but to be asked, and nothing begins; else it begins. The first step of `work`
+    /// must need no runtime.
+    pub(super) fn begin_unless_ready<T: Reply>(
         self: &Arc<Self>,
         call: u32,
         abortable: bool,
-        work: impl Future<Output = Result<String, Error>> + Send + 'static,
-    ) {
-        let plain = |error: Error| failure(&error, None);
-        self.run(call, abortable, move || async move { work.await.map_err(plain) }, plain);
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let mut work = Box::pin(work);
+        let ready = (&mut work).now_or_never();
+        if ready.is_none() {
+            self.begin(call, abortable, work);
+        }
+        ready
     }
 
     /// Warns through the process' own channel.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::bridge::{Bridge, BridgeHandle, NOTHING, failure, milliseconds};
+use super::bridge::{Bridge, BridgeHandle, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::runtime::runtime;
 use super::{OrFailure, or_failure, session_store};
@@ -96,21 +96,17 @@ impl NativeAuthenticator {
             }
         };
         let request = Arc::new(request);
-        let (core, own, entry) = (self.core.clone(), Arc::clone(&request), self.core.enter());
-        let work = move || async move {
-            match core.authenticate_entered(entry, &own, started).await {
-                Ok(outcome) => Ok(facts(&outcome, core.shown(&own.email).as_deref())),
-                Err(failed) => Err(failure(&failed.error, Some(&failed.audit))),
-            }
-        };
+        let (core, own) = (self.core.clone(), Arc::clone(&request));
+        let work = self.core.authenticate(Arc::clone(&request), started).map(move |outcome| match outcome {
+            Ok(outcome) => Ok(facts(&outcome, core.shown(&own.email).as_deref())),
+            Err(failed) => Err(failure(&failed.error, Some(&failed.audit))),
+        });
         let core = self.core.clone();
         let broken_off = move |error: Error| {
-            let subject =
-                Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) };
-            let failed = core.failed(subject, error, started);
+            let failed = core.failed(Subject::of(&request), error, started);
             failure(&failed.error, Some(&failed.audit))
         };
-        self.bridge.run(call, abortable, work, broken_off);
+        self.bridge.begin_with(call, abortable, work, broken_off);
         Ok(None)
     }
 
@@ -123,44 +119,32 @@ impl NativeAuthenticator {
         #[napi(ts_arg_type = "string")] session_key: Text,
         abortable: bool,
     ) -> Option<String> {
-        let ended = |audit: String| format!("{{\"audit\":{audit}}}");
-        if !self.core.shares_sessions()
-            && let Some(outcome) = self.core.invalidate(session_key.lossless()).now_or_never()
-        {
-            return Some(outcome.map_or_else(|error| failure(&error, None), ended));
+        let ended = self.core.invalidate(session_key.lossless().to_owned());
+        let ended = ended.map_ok(|audit| format!("{{\"audit\":{audit}}}"));
+        if self.core.shares_sessions() {
+            self.bridge.begin(call, abortable, ended);
+            return None;
         }
-        let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge.run_plain(call, abortable, async move {
-            core.invalidate_entered(entry, session_key.lossless()).await.map(ended)
-        });
-        None
+        let ready = self.bridge.begin_unless_ready(call, abortable, ended);
+        ready.map(|outcome| outcome.unwrap_or_else(|error| failure(&error, None)))
     }
 
     /// Frees the key of a session that nobody took. Returns `false` when that is done, and `true` when the call has begun
     /// that does it.
     #[napi(catch_unwind)]
     pub fn release(&self, call: u32, #[napi(ts_arg_type = "string")] session_key: Text) -> bool {
-        if !self.core.shares_sessions() && self.core.release(session_key.lossless()).now_or_never().is_some() {
-            return false;
+        let released = self.core.release(session_key.lossless().to_owned());
+        if self.core.shares_sessions() {
+            self.bridge.begin(call, false, released);
+            return true;
         }
-        let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge.run_plain(call, false, async move {
-            let _running = entry;
-            core.release(session_key.lossless()).await;
-            Ok(NOTHING.to_owned())
-        });
-        true
+        self.bridge.begin_unless_ready(call, false, released).is_none()
     }
 
     /// Resolves with an access token.
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) {
-        let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge.run_plain(
-            call,
-            abortable,
-            async move { Ok(quote(core.access_token_entered(entry).await?.expose())) },
-        );
+        self.bridge.begin(call, abortable, self.core.access_token());
     }
 
     /// Drops an access token that the API refused.
@@ -172,66 +156,47 @@ impl NativeAuthenticator {
     /// Resolves with a new guest token.
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
-        let (core, entry, refresh_token) = (self.core.clone(), self.core.enter(), Secret::new(refresh_token));
-        self.bridge.run_plain(call, abortable, async move {
-            Ok(quote(core.rotate_entered(entry, &refresh_token).await?.expose()))
-        });
+        self.bridge.begin(call, abortable, self.core.rotate(Secret::new(refresh_token)));
     }
 
     /// Resolves when a token is there and connections are open.
     #[napi(catch_unwind)]
     pub fn warm_up(&self, call: u32, abortable: bool) {
-        let (core, entry) = (self.core.clone(), self.core.enter());
-        self.bridge
-            .run_plain(call, abortable, async move { core.warm_up_entered(entry).await.map(|()| NOTHING.to_owned()) });
+        self.bridge.begin(call, abortable, self.core.warm_up());
     }
 
     /// Resolves with the dead letters as a JSON array.
     #[napi(catch_unwind)]
     pub fn dead_letters(&self, call: u32, limit: Option<u32>, after: Option<String>) {
-        let core = self.core.clone();
-        let limit = limit.map(|limit| limit as usize);
-        self.bridge.run_plain(call, false, async move { core.dead_letters(limit, after.as_deref()).await });
+        let (outbox, limit) = (self.core.outbox(), limit.map(|limit| limit as usize));
+        self.bridge.begin(call, false, async move { outbox?.dead_letters(limit, after.as_deref()).await });
     }
 
     /// Sends dead letters again, all or those with these ids; resolves with their number.
     #[napi(catch_unwind)]
     pub fn redeliver(&self, call: u32, ids: Option<Vec<String>>) {
-        let core = self.core.clone();
-        self.bridge.run_plain(call, false, async move { core.redeliver(ids).await.map(|count| count.to_string()) });
+        let outbox = self.core.outbox();
+        self.bridge.begin(call, false, async move { outbox?.redeliver(ids).await });
     }
 
     /// Throws dead letters away, all or those with these ids; resolves with their number.
     #[napi(catch_unwind)]
     pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) {
-        let core = self.core.clone();
-        self.bridge
-            .run_plain(call, false, async move { core.discard_dead_letters(ids).await.map(|count| count.to_string()) });
+        let outbox = self.core.outbox();
+        self.bridge.begin(call, false, async move { outbox?.discard(ids).await });
     }
 
     /// Resolves when no analytics event waits; with an outbox on disk, when none is due. Returns `false`, and begins
     /// nothing, when that is so already.
     #[napi(catch_unwind)]
     pub fn flush(&self, call: u32, abortable: bool) -> bool {
-        let core = self.core.clone();
-        if core.flush().now_or_never().is_some() {
-            return false;
-        }
-        self.bridge.run_plain(call, abortable, async move {
-            core.flush().await;
-            Ok(NOTHING.to_owned())
-        });
-        true
+        self.bridge.begin_unless_ready(call, abortable, self.core.flush()).is_none()
     }
 
     /// Refuses new calls; resolves when the running ones and the deliveries have ended.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.core.close(milliseconds(timeout_ms));
-        self.bridge.run_plain(call, false, async move {
-            closing.await;
-            Ok(NOTHING.to_owned())
-        });
+        self.bridge.begin(call, false, self.core.close(milliseconds(timeout_ms)));
     }
 
     /// `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK.
@@ -260,7 +225,7 @@ impl NativeAuthenticator {
 fn facts(outcome: &Outcome, shown: Option<&str>) -> String {
     let Outcome { guest_data, guest_id, request_id, facts } = outcome;
     let Facts { latency_ms, expires_in, timestamp, crm_tier, enrichment } = facts;
-    let shown = shown.map_or_else(|| NOTHING.to_owned(), quote);
+    let shown = shown.map_or_else(|| "null".to_owned(), quote);
     format!(
         "[{},{},{crm_tier},{latency_ms},{expires_in},\"{timestamp}\",\"{}\",\"{request_id}\",{shown}]",
         guest_data.expose(),
@@ -269,10 +234,10 @@ fn facts(outcome: &Outcome, shown: Option<&str>) -> String {
     )
 }
 
-/// Passes news on to JavaScript.
+/// Passes notices on to JavaScript.
 pub(super) fn on_notice(bridge: &Arc<BridgeHandle>) -> impl Fn(Notice) + Send + Sync + 'static {
     let bridge = Arc::clone(bridge);
-    move |news| match news {
+    move |notice| match notice {
         Notice::Idle => bridge.idle(),
         Notice::Undelivered(text) => bridge.warn("ANALYTICS_UNDELIVERED", text),
         Notice::DeadLetter(text) => bridge.warn("ANALYTICS_DEAD_LETTER", text),

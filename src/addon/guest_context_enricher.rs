@@ -5,7 +5,7 @@ use std::sync::Arc;
 use napi_derive::napi;
 use tokio::runtime::Handle;
 
-use super::bridge::{Bridge, BridgeHandle, NOTHING, milliseconds};
+use super::bridge::{Bridge, BridgeHandle, milliseconds};
 use super::guest_authenticator::on_notice;
 use super::guest_token_manager::get_token;
 use super::runtime::runtime;
@@ -41,41 +41,34 @@ impl NativeContextEnricher {
     /// Resolves with `{ analytics, audit }`. Both arguments are the JSON of what the caller gave.
     #[napi(catch_unwind)]
     pub fn enrich(&self, call: u32, guest: String, request: String, abortable: bool) {
-        self.bridge.run_plain(call, abortable, self.enricher.enrich(guest, request));
+        self.bridge.begin(call, abortable, self.enricher.enrich(guest, request));
     }
 
     /// Resolves with the dead letters as a JSON array.
     #[napi(catch_unwind)]
     pub fn dead_letters(&self, call: u32, limit: Option<u32>, after: Option<String>) {
-        let enricher = self.enricher.clone();
-        let limit = limit.map(|limit| limit as usize);
-        self.bridge.run_plain(call, false, async move { enricher.dead_letters(limit, after.as_deref()).await });
+        let (outbox, limit) = (self.enricher.outbox(), limit.map(|limit| limit as usize));
+        self.bridge.begin(call, false, async move { outbox?.dead_letters(limit, after.as_deref()).await });
     }
 
     /// Sends dead letters again, all or those with these ids; resolves with their number.
     #[napi(catch_unwind)]
     pub fn redeliver(&self, call: u32, ids: Option<Vec<String>>) {
-        let enricher = self.enricher.clone();
-        let work = async move { enricher.redeliver(ids).await.map(|count| count.to_string()) };
-        self.bridge.run_plain(call, false, work);
+        let outbox = self.enricher.outbox();
+        self.bridge.begin(call, false, async move { outbox?.redeliver(ids).await });
     }
 
     /// Throws dead letters away, all or those with these ids; resolves with their number.
     #[napi(catch_unwind)]
     pub fn discard_dead_letters(&self, call: u32, ids: Option<Vec<String>>) {
-        let enricher = self.enricher.clone();
-        let work = async move { enricher.discard_dead_letters(ids).await.map(|count| count.to_string()) };
-        self.bridge.run_plain(call, false, work);
+        let outbox = self.enricher.outbox();
+        self.bridge.begin(call, false, async move { outbox?.discard(ids).await });
     }
 
     /// Refuses new calls; resolves when the running ones and the deliveries have ended or been given up.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.enricher.close(milliseconds(timeout_ms));
-        self.bridge.run_plain(call, false, async move {
-            closing.await;
-            Ok(NOTHING.to_owned())
-        });
+        self.bridge.begin(call, false, self.enricher.close(milliseconds(timeout_ms)));
     }
 
     /// Analytics events that wait.

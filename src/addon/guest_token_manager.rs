@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use futures_util::TryFutureExt as _;
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use super::bridge::{Bridge, BridgeHandle, NOTHING, failure, milliseconds};
+use super::bridge::{Bridge, BridgeHandle, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::{OrFailure, or_failure};
 use crate::components::TokenManager;
 use crate::config::TokenManagerConfig;
 use crate::guest_api::GetToken;
-use crate::json::quote;
 use crate::secret::Secret;
 
 /// Creates guests and rotates their tokens.
@@ -48,26 +48,21 @@ impl NativeTokenManager {
             Ok(request) => request,
             Err(refused) => return Ok(Some(failure(&refused.to_error(), None))),
         };
-        let created = self.manager.create(request);
-        self.bridge.run_plain(call, abortable, async move { Ok(created.await?.json.expose().to_owned()) });
+        let created = self.manager.create(request).map_ok(|guest| guest.json.expose().to_owned());
+        self.bridge.begin(call, abortable, created);
         Ok(None)
     }
 
     /// Resolves with a new guest token.
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
-        let rotated = self.manager.rotate(Secret::new(refresh_token));
-        self.bridge.run_plain(call, abortable, async move { Ok(quote(rotated.await?.expose())) });
+        self.bridge.begin(call, abortable, self.manager.rotate(Secret::new(refresh_token)));
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.manager.close(milliseconds(timeout_ms));
-        self.bridge.run_plain(call, false, async move {
-            closing.await;
-            Ok(NOTHING.to_owned())
-        });
+        self.bridge.begin(call, false, self.manager.close(milliseconds(timeout_ms)));
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use napi_derive::napi;
 
-use super::bridge::{Bridge, BridgeHandle, NOTHING, milliseconds};
+use super::bridge::{Bridge, BridgeHandle, milliseconds};
 use super::{OrFailure, or_failure};
 use crate::components::OAuthManager;
 use crate::config::OAuthConfig;
-use crate::json::quote;
 
 /// Provides access tokens.
 #[napi]
@@ -31,17 +30,12 @@ impl NativeOAuthManager {
     /// Resolves with an access token.
     #[napi(catch_unwind)]
     pub fn access_token(&self, call: u32, abortable: bool) {
-        let token = self.manager.access_token();
-        self.bridge.run_plain(call, abortable, async move { Ok(quote(token.await?.expose())) });
+        self.bridge.begin(call, abortable, self.manager.access_token());
     }
 
     /// Refuses new calls; resolves when the running ones have ended or been cancelled.
     #[napi(catch_unwind)]
     pub fn close(&self, call: u32, timeout_ms: Option<u32>) {
-        let closing = self.manager.close(milliseconds(timeout_ms));
-        self.bridge.run_plain(call, false, async move {
-            closing.await;
-            Ok(NOTHING.to_owned())
-        });
+        self.bridge.begin(call, false, self.manager.close(milliseconds(timeout_ms)));
     }
 }

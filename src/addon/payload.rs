@@ -113,9 +113,7 @@ impl Refused {
                 consent: refusal.consent,
                 channel_id: refusal.channel_id.as_ref().map(Text::as_str),
             },
-            Self::Unwritable(request) => {
-                Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
-            }
+            Self::Unwritable(request) => Subject::of(request),
         }
     }
 

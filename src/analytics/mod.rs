@@ -27,9 +27,10 @@ use crate::error::Error;
 use crate::net::retry::Sender;
 use webhook_client::WebhookClient;
 
-/// Delivers events in the background. Clones share everything.
+/// Delivers events in the background. Cheap to clone: clones share everything. Dead letters are kept by an outbox on disk
+/// alone; without one, the methods about them fail.
 #[derive(Clone)]
-pub(crate) struct Outbox(Kind);
+pub struct Outbox(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -115,18 +116,18 @@ impl Outbox {
         }
     }
 
-    /// At most `limit` dead letters, those behind the one with the id `after`, as a JSON array.
-    pub(crate) async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
+    /// Events that were given up, as a JSON array, oldest first: at most `limit`, those behind the one with the id `after`.
+    pub async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
         self.disk()?.dead_letters(limit, after).await
     }
 
     /// Sends dead letters again, all or those with these ids; returns how many.
-    pub(crate) async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+    pub async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
         self.disk()?.redeliver(ids.as_deref()).await
     }
 
     /// Throws dead letters away, all or those with these ids; returns how many.
-    pub(crate) async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
+    pub async fn discard(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
         self.disk()?.discard(ids.as_deref()).await
     }
 

@@ -20,7 +20,7 @@ use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::guest_api::{CallContext, GuestApi, Tokens};
-use crate::lifecycle::{Entry, Lifecycle};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Failures;
 use crate::net::client::Http;
 use crate::net::limiter::SharedLimiter;
@@ -42,6 +42,25 @@ use crate::validation::GuestRequest;
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Authenticates guests. Cheap to clone: clones share everything.
+///
+/// A call begins when its method is called, whenever its future is polled: one made before `close` is not refused.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), genesys_guest_auth::Error> {
+/// use std::sync::Arc;
+///
+/// use genesys_guest_auth::validation::GuestRequest;
+/// use genesys_guest_auth::{Authenticator, Config};
+/// use tokio::time::Instant;
+///
+/// let json = r#"{"environment":"mypurecloud.com","clientId":"id","clientSecret":"secret"}"#;
+/// let authenticator = Authenticator::new(Config::from_json(json)?, |_notice| ())?;
+/// let request = Arc::new(GuestRequest::builder("ada@example.com", "web-1").consent(true).build()?);
+/// let outcome = authenticator.authenticate(Arc::clone(&request), Instant::now()).await.map_err(|failed| failed.error)?;
+/// println!("{} {}", outcome.guest_id, authenticator.audit(&request, &outcome));
+/// authenticator.close(None).await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Authenticator(Arc<Inner>);
 
@@ -147,26 +166,20 @@ impl Authenticator {
     }
 
     /// Authenticates a guest. Dropping the future ends the call: its request is cancelled and its reservation released.
-    pub async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Failed> {
-        self.authenticate_entered(self.enter(), request, started).await
-    }
-
-    pub(crate) async fn authenticate_entered(
+    pub fn authenticate(
         &self,
-        entry: Entry,
-        request: &GuestRequest,
+        request: Arc<GuestRequest>,
         started: Instant,
-    ) -> Result<Outcome, Failed> {
-        let outcome = match entry {
-            Ok(running) => running.run(|| self.0.authenticate(request, started)).await,
-            Err(error) => Err(error),
-        };
-        outcome.map_err(|error| self.failed(subject(request), error, started))
-    }
-
-    /// Begins a call now, whenever its future is polled: one made before `close` is not refused.
-    pub(crate) fn enter(&self) -> Entry {
-        self.0.lifecycle.enter()
+    ) -> impl Future<Output = Result<Outcome, Failed>> + Send + use<> {
+        let (own, entry) = (self.clone(), self.0.lifecycle.enter());
+        // Boxed once: these are kilobytes, which every move of the future would copy.
+        Box::pin(async move {
+            let outcome = match entry {
+                Ok(running) => running.run(|| own.0.authenticate(&request, started)).await,
+                Err(error) => Err(error),
+            };
+            outcome.map_err(|error| own.failed(Subject::of(&request), error, started))
+        })
     }
 
     /// The record of a call that failed, also of one that was refused or aborted before it came here.
@@ -204,13 +217,12 @@ impl Authenticator {
     }
 
     /// Ends a session and returns the audit record of it.
-    pub async fn invalidate(&self, session_key: &str) -> Result<String, Error> {
-        self.invalidate_entered(self.enter(), session_key).await
-    }
-
-    pub(crate) async fn invalidate_entered(&self, entry: Entry, session_key: &str) -> Result<String, Error> {
-        entry?.run(|| self.0.sessions.invalidate(session_key)).await?;
-        Ok(self.0.enricher.auditor.invalidation(session_key))
+    pub fn invalidate(&self, session_key: String) -> impl Future<Output = Result<String, Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            entry?.run(|| own.sessions.invalidate(&session_key)).await?;
+            Ok(own.enricher.auditor.invalidation(&session_key))
+        }
     }
 
     /// Whether ending a session is a matter of asking somebody else.
@@ -220,18 +232,19 @@ impl Authenticator {
     }
 
     /// Frees the key of a session that nobody took; no record is made.
-    pub async fn release(&self, session_key: &str) {
-        // What a shared store does not hear of ends with its token.
-        let _ = self.0.sessions.invalidate(session_key).await;
+    pub fn release(&self, session_key: String) -> impl Future<Output = ()> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let _running = entry;
+            // What a shared store does not hear of ends with its token.
+            let _ = own.sessions.invalidate(&session_key).await;
+        }
     }
 
     /// A token that the API should accept.
-    pub async fn access_token(&self) -> Result<Secret, Error> {
-        self.access_token_entered(self.enter()).await
-    }
-
-    pub(crate) async fn access_token_entered(&self, entry: Entry) -> Result<Secret, Error> {
-        entry?.run(|| self.0.oauth.access_token()).await
+    pub fn access_token(&self) -> impl Future<Output = Result<Secret, Error>> + Send + use<> {
+        let (oauth, entry) = (Arc::clone(&self.0.oauth), self.0.lifecycle.enter());
+        async move { entry?.run(|| oauth.access_token()).await }
     }
 
     /// Drops a token that the API refused.
@@ -240,15 +253,14 @@ impl Authenticator {
     }
 
     /// Trades a refresh token for a new guest token.
-    pub async fn rotate(&self, refresh_token: &Secret) -> Result<Secret, Error> {
-        self.rotate_entered(self.enter(), refresh_token).await
-    }
-
-    pub(crate) async fn rotate_entered(&self, entry: Entry, refresh_token: &Secret) -> Result<Secret, Error> {
-        let context = CallContext::new(self.0.traffic.total_timeout);
-        let fresh = entry?.run(|| self.0.within(&context, || self.0.rotation.rotate(refresh_token, &context))).await?;
-        self.0.guests.refreshed(refresh_token, &fresh);
-        Ok(fresh.token)
+    pub fn rotate(&self, refresh_token: Secret) -> impl Future<Output = Result<Secret, Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let context = CallContext::new(own.traffic.total_timeout);
+            let fresh = entry?.run(|| own.within(&context, || own.rotation.rotate(&refresh_token, &context))).await?;
+            own.guests.refreshed(&refresh_token, &fresh);
+            Ok(fresh.token)
+        }
     }
 }
 
@@ -350,8 +362,4 @@ impl Inner {
         Error::new(Code::Timeout, format!("The call took longer than {limit} ms (timeouts.totalMs)"))
             .with_request_id(context.request_id.clone())
     }
-}
-
-fn subject(request: &GuestRequest) -> Subject<'_> {
-    Subject { email: Some(&request.email), consent: true, channel_id: Some(request.channel_id.as_str()) }
 }

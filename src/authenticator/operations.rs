@@ -11,7 +11,6 @@ use futures_util::future::join;
 use super::{Authenticator, warm_up};
 use crate::analytics::Outbox;
 use crate::error::{Code, Error};
-use crate::lifecycle::Entry;
 use crate::metrics::Metrics;
 
 /// What `close` takes beyond its limit at most: long enough for a store that answers.
@@ -20,21 +19,22 @@ const RELEASE_TIME: Duration = Duration::from_millis(50);
 impl Authenticator {
     /// Fetches a token, resolves names and opens the connections that a first call would have to wait for. What only
     /// concerns a connection is no error: the call that needs it will say so.
-    pub async fn warm_up(&self) -> Result<(), Error> {
-        self.warm_up_entered(self.enter()).await
-    }
-
-    pub(crate) async fn warm_up_entered(&self, entry: Entry) -> Result<(), Error> {
-        let opened = warm_up::open_connections(&self.0.api.sender, &self.0.origins, self.0.api.timeout);
-        let token = self.0.oauth.access_token();
-        let ready = join(opened, self.0.sessions.ready());
-        entry?.run(|| async { join(token, ready).await.0 }).await.map(drop)
+    pub fn warm_up(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let opened = warm_up::open_connections(&own.api.sender, &own.origins, own.api.timeout);
+            let ready = join(opened, own.sessions.ready());
+            entry?.run(|| async { join(own.oauth.access_token(), ready).await.0 }).await.map(drop)
+        }
     }
 
     /// Waits until every analytics event has been delivered or given up; with an outbox on disk, until none is due.
-    pub async fn flush(&self) {
-        if let Some(outbox) = &self.0.enricher.outbox {
-            outbox.flush().await;
+    pub fn flush(&self) -> impl Future<Output = ()> + Send + use<> {
+        let own = Arc::clone(&self.0);
+        async move {
+            if let Some(outbox) = &own.enricher.outbox {
+                outbox.flush().await;
+            }
         }
     }
 
@@ -57,20 +57,9 @@ impl Authenticator {
         self.0.enricher.outbox.as_ref().map_or(0, Outbox::at_stake)
     }
 
-    /// Events that were given up, as a JSON array, oldest first: at most `limit`, those behind the one with the id `after`.
-    /// Needs an outbox on disk, as do the next two.
-    pub async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
-        self.0.enricher.outbox()?.dead_letters(limit, after).await
-    }
-
-    /// Sends dead letters again, all or those with these ids; returns how many.
-    pub async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.0.enricher.outbox()?.redeliver(ids).await
-    }
-
-    /// Throws dead letters away, all or those with these ids; returns how many.
-    pub async fn discard_dead_letters(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.0.enricher.outbox()?.discard(ids).await
+    /// The outbox, for its dead letters. Fails where nothing is reported.
+    pub fn outbox(&self) -> Result<Outbox, Error> {
+        self.0.enricher.outbox().cloned()
     }
 
     /// Counters since the start, and the present load.

@@ -16,8 +16,21 @@ use crate::error::Error;
 use crate::guest_api::GetToken;
 use crate::lifecycle::Lifecycle;
 
-/// Looks profiles up, writes attributes and reports. Cheap to clone: clones share everything.
-#[derive(Clone)]
+/// Looks profiles up, writes attributes and reports.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), genesys_guest_auth::Error> {
+/// use genesys_guest_auth::components::ContextEnricher;
+/// use genesys_guest_auth::config::EnricherConfig;
+///
+/// let json = r#"{"crmBaseUrl":"https://crm.example.com","analyticsWebhookUrl":"https://hooks.example.com/guests"}"#;
+/// // Without access tokens no attributes are written.
+/// let enricher = ContextEnricher::new(EnricherConfig::from_json(json)?, None, |_notice| ())?;
+/// let guest = r#"{"guestId":"guest-1","expiresIn":3600}"#;
+/// let request = r#"{"email":"ada@example.com","consent":true,"channelId":"web-1"}"#;
+/// let reports = enricher.enrich(guest.to_owned(), request.to_owned()).await?;
+/// # Ok(()) }
+/// ```
 pub struct ContextEnricher {
     enricher: Arc<Enricher>,
     total_timeout: Duration,
@@ -64,20 +77,9 @@ impl ContextEnricher {
         async move { entry?.run(|| enricher.enrich(&guest, &request, total, started)).await }
     }
 
-    /// Events that were given up, as a JSON array, oldest first: at most `limit`, those behind the one with the id `after`.
-    /// Needs an outbox on disk, as do the next two.
-    pub async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
-        self.enricher.outbox()?.dead_letters(limit, after).await
-    }
-
-    /// Sends dead letters again, all or those with these ids; returns how many.
-    pub async fn redeliver(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.enricher.outbox()?.redeliver(ids).await
-    }
-
-    /// Throws dead letters away, all or those with these ids; returns how many.
-    pub async fn discard_dead_letters(&self, ids: Option<Vec<String>>) -> Result<usize, Error> {
-        self.enricher.outbox()?.discard(ids).await
+    /// The outbox, for its dead letters. Fails where nothing is reported.
+    pub fn outbox(&self) -> Result<Outbox, Error> {
+        self.enricher.outbox().cloned()
     }
 
     /// Analytics events that the end of the process would lose.

@@ -16,8 +16,25 @@ use crate::sessions::key::KeyHasher;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
 
-/// Creates guests and rotates their tokens. Cheap to clone: clones share everything.
-#[derive(Clone)]
+/// Creates guests and rotates their tokens.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), genesys_guest_auth::Error> {
+/// use futures_util::FutureExt as _;
+/// use genesys_guest_auth::components::{OAuthManager, TokenManager};
+/// use genesys_guest_auth::config::{OAuthConfig, TokenManagerConfig};
+/// use genesys_guest_auth::validation::GuestRequest;
+///
+/// let json = r#"{"environment":"mypurecloud.com","clientId":"id","clientSecret":"secret"}"#;
+/// let access_tokens = OAuthManager::new(OAuthConfig::from_json(json)?);
+/// let get_token = Box::new(move |_call| access_tokens.access_token().boxed());
+/// let manager = TokenManager::new(TokenManagerConfig::from_json(json)?, get_token);
+/// let guest = manager.create(GuestRequest::builder("ada@example.com", "web-1").consent(true).build()?).await?;
+/// if let Some(refresh_token) = guest.refresh_token {
+///     let token = manager.rotate(refresh_token).await?;
+/// }
+/// # Ok(()) }
+/// ```
 pub struct TokenManager(Arc<Inner>);
 
 struct Inner {

@@ -61,7 +61,7 @@ async fn a_host_that_is_not_there_is_not_knocked_at_for_ever() {
     };
     let Stage { auth, sandbox: _login } = Stage::set(json!({ "apiUrl": format!("http://127.0.0.1:{port}") })).await;
     let requests = guests(500);
-    let calls = requests.iter().map(|request| auth.authenticate(request, tokio::time::Instant::now()));
+    let calls = requests.into_iter().map(|request| auth.authenticate(request.into(), tokio::time::Instant::now()));
     for outcome in join_all(calls).await {
         let failed = outcome.unwrap_err();
         assert_eq!((failed.error.code(), failed.error.details().retryable), (Code::Network, true), "{}", failed.error);
@@ -80,7 +80,7 @@ async fn a_429_closes_the_gate_for_every_kind_of_call() {
     let request = guest();
     let refresh = async {
         stage::until("the 429 is there", || stage.auth.metrics().throttled == 1).await;
-        stage.auth.rotate(&refresh_token).await
+        stage.auth.rotate(refresh_token).await
     };
     let (created, refreshed) = tokio::join!(stage.authenticate(&request), refresh);
     created.unwrap();

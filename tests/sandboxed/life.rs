@@ -48,6 +48,15 @@ async fn closing_waits_for_what_runs_and_refuses_what_comes() {
 }
 
 #[tokio::test]
+async fn a_call_made_before_the_end_is_not_refused() {
+    let stage = Stage::set(json!({})).await;
+    let call = stage.auth.authenticate(guest().into(), tokio::time::Instant::now());
+    let closing = stage.auth.close(None);
+    let (outcome, ()) = tokio::join!(call, closing);
+    outcome.unwrap();
+}
+
+#[tokio::test]
 async fn closing_with_a_limit_ends_what_outlasts_it() {
     let stage = Stage::set(json!({})).await;
     stage.sandbox.fault(Fault::on(Route::Create).delay_ms(LONG_MS));
@@ -65,9 +74,8 @@ async fn closing_with_a_limit_ends_what_outlasts_it() {
 #[tokio::test]
 async fn a_forgotten_instance_closes_its_connections() {
     let Stage { sandbox, auth } = Stage::set(json!({})).await;
-    let request = guest();
     let clone = auth.clone();
-    auth.authenticate(&request, tokio::time::Instant::now()).await.unwrap();
+    auth.authenticate(guest().into(), tokio::time::Instant::now()).await.unwrap();
     assert!(sandbox.counts().connections.open > 0);
     drop(auth);
     drop(clone);

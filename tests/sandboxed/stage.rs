@@ -1,10 +1,11 @@
 //! What the tests of the core start from: a sandbox, an authenticator for it, and guests that nobody has met.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use genesys_guest_auth::authenticator::{Failed, Outcome};
-use genesys_guest_auth::validation::{Candidate, Field, Given, GuestRequest, validate};
+use genesys_guest_auth::validation::GuestRequest;
 use genesys_guest_auth::{Authenticator, Code, Config};
 use sandbox::{LogEntry, Options, Route, RouteCounts, Sandbox};
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ impl Stage {
     }
 
     pub(crate) async fn authenticate(&self, request: &GuestRequest) -> Result<Outcome, Failed> {
-        self.auth.authenticate(request, Instant::now()).await
+        self.auth.authenticate(Arc::new(request.clone()), Instant::now()).await
     }
 
     /// The code with which a call fails.
@@ -74,15 +75,8 @@ pub(crate) fn authenticator(sandbox: &Sandbox, fields: Value) -> Authenticator {
 pub(crate) fn guest() -> GuestRequest {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed);
-    let field = |given| Field { given, present: true };
-    validate(Candidate {
-        email: field(Given::Text(format!("guest-{number}@example.com").as_str().into())),
-        consent: field(Given::Boolean(true)),
-        channel_id: field(Given::Text("web".into())),
-        name: Field { given: Given::Undefined, present: false },
-        attributes: Field { given: Given::Undefined, present: false },
-    })
-    .expect("a valid request")
+    let builder = GuestRequest::builder(&format!("guest-{number}@example.com"), "web");
+    builder.consent(true).build().expect("a valid request")
 }
 
 pub(crate) fn guests(count: usize) -> Vec<GuestRequest> {

@@ -7,6 +7,7 @@ mod refusals;
 mod server;
 mod tokens;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use genesys_guest_auth::authenticator::Authenticator;
@@ -40,7 +41,7 @@ impl Pair {
 }
 
 async fn authenticate(auth: &Authenticator, request: &GuestRequest) -> Result<String, Error> {
-    let outcome = auth.authenticate(request, Instant::now()).await;
+    let outcome = auth.authenticate(Arc::new(request.clone()), Instant::now()).await;
     outcome.map(|outcome| outcome.guest_data.expose().to_owned()).map_err(|failed| failed.error)
 }
 
@@ -63,7 +64,7 @@ async fn a_session_of_one_process_is_a_duplicate_in_the_other() {
     let left: i64 = pair.server.ask(&["PTTL", session]).await;
     assert!((3_500_000..=3_600_000).contains(&left), "a session lives as long as its token, not {left} ms");
 
-    pair.other.invalidate(&key(&request)).await.unwrap();
+    pair.other.invalidate(key(&request)).await.unwrap();
     assert!(pair.server.keys("s").await.is_empty());
     authenticate(&pair.other, &request).await.unwrap();
 }
@@ -142,7 +143,7 @@ async fn nobody_frees_or_takes_over_what_another_one_holds() {
         };
         let (outcome, session) = tokio::join!(authenticate(&pair.one, &request), foreign);
         assert_eq!(outcome.is_err(), fails);
-        pair.one.invalidate("nobody::nowhere").await.unwrap();
+        pair.one.invalidate("nobody::nowhere".into()).await.unwrap();
         assert_eq!(pair.server.ask::<String>(&["GET", &session]).await, "rsomebody else");
         let _: () = pair.server.ask(&["DEL", &session]).await;
     }
@@ -155,7 +156,7 @@ async fn a_call_whose_session_was_ended_meanwhile_leaves_none() {
     let request = guest();
     let ending = async {
         until("it is on its way", || pair.sandbox.counts().route(Route::Create).in_flight == 1).await;
-        pair.other.invalidate(&key(&request)).await.unwrap();
+        pair.other.invalidate(key(&request)).await.unwrap();
     };
     let (outcome, ()) = tokio::join!(authenticate(&pair.one, &request), ending);
     outcome.unwrap();
@@ -181,7 +182,7 @@ async fn a_guest_of_one_process_resolves_the_conflict_of_the_other() {
     let Some(pair) = Pair::set(json!({})).await else { return };
     let request = guest();
     let first = parsed(&authenticate(&pair.one, &request).await.unwrap());
-    pair.one.invalidate(&key(&request)).await.unwrap();
+    pair.one.invalidate(key(&request)).await.unwrap();
     let second = parsed(&authenticate(&pair.other, &request).await.unwrap());
     assert_eq!((&first["guestId"], &first["token"]), (&second["guestId"], &second["token"]));
 }
@@ -196,7 +197,7 @@ async fn a_damaged_or_moved_guest_is_refused_and_counted() {
     let () = pair.server.ask(&["COPY", a, b, "REPLACE"]).await;
     let () = pair.server.ask(&["SETRANGE", a, "20", "damage"]).await;
     for request in [&request, &another] {
-        pair.one.invalidate(&key(request)).await.unwrap();
+        pair.one.invalidate(key(request)).await.unwrap();
         assert_eq!(refusal(&pair.other, request).await, Code::Conflict);
     }
     assert_eq!(pair.other.metrics().store.unwrap().refused_values, 2);

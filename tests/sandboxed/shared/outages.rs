@@ -134,7 +134,7 @@ async fn memory_stands_in_where_that_is_wanted() {
     until("the store is back", || pair.one.metrics().store.unwrap().available).await;
     // What was granted meanwhile is known here, and nowhere else.
     assert_eq!(refusal(&pair.one, &meanwhile).await, Code::DuplicateSession);
-    pair.one.invalidate(&key(&meanwhile)).await.unwrap();
+    pair.one.invalidate(key(&meanwhile)).await.unwrap();
     authenticate(&pair.one, &meanwhile).await.unwrap();
     assert_eq!(refusal(&pair.other, &meanwhile).await, Code::DuplicateSession);
 }

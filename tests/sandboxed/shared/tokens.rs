@@ -50,7 +50,7 @@ async fn processes_rotate_a_refresh_token_once() {
     let data = parsed(&authenticate(&pair.one, &guest()).await.unwrap());
     let used = Secret::new(data["refreshToken"].as_str().unwrap());
     pair.sandbox.fault(Fault::on(Route::Refresh).delay_ms(200));
-    let (one, other) = tokio::join!(pair.one.rotate(&used), pair.other.rotate(&used));
+    let (one, other) = tokio::join!(pair.one.rotate(used.clone()), pair.other.rotate(used.clone()));
     assert_eq!(one.unwrap().expose(), other.unwrap().expose());
     assert_eq!(pair.sandbox.counts().route(Route::Refresh).total, 1);
 }
@@ -60,8 +60,8 @@ async fn a_refresh_token_that_another_process_has_used_finds_the_newest_guest_to
     let Some(pair) = Pair::set(json!({})).await else { return };
     let data = parsed(&authenticate(&pair.one, &guest()).await.unwrap());
     let used = Secret::new(data["refreshToken"].as_str().unwrap());
-    let fresh = pair.one.rotate(&used).await.unwrap();
-    assert_eq!(pair.other.rotate(&used).await.unwrap().expose(), fresh.expose());
+    let fresh = pair.one.rotate(used.clone()).await.unwrap();
+    assert_eq!(pair.other.rotate(used.clone()).await.unwrap().expose(), fresh.expose());
 }
 
 /// It held the lock for all of its repeats, and nobody else had a token meanwhile.
