@@ -24,10 +24,7 @@ pub(crate) struct Lifecycle {
 }
 
 /// One running call.
-pub(crate) struct Running(Arc<Lifecycle>);
-
-/// A call that was begun, or refused; either at the moment at which the caller made it.
-pub(crate) type Entry = Result<Running, Error>;
+pub(crate) struct RunningCall(Arc<Lifecycle>);
 
 impl Lifecycle {
     /// For an instance that sends with `sender` and delivers with `outbox`.
@@ -43,11 +40,11 @@ impl Lifecycle {
         })
     }
 
-    /// Begins a call, unless the instance is closed.
-    pub(crate) fn enter(self: &Arc<Self>) -> Entry {
+    /// Begins a call now, or refuses it because the instance is closed; its future may be polled later.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<RunningCall, Error> {
         // Counted first: `close` must either see this call or be seen by it.
         self.running.fetch_add(1, Ordering::SeqCst);
-        let running = Running(Arc::clone(self));
+        let running = RunningCall(Arc::clone(self));
         if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(running) }
     }
 
@@ -103,7 +100,7 @@ impl Lifecycle {
     }
 }
 
-impl Running {
+impl RunningCall {
     /// Does the call's work; ends it with [`Error::closed`] when it is still there at the end of the time that `close` may
     /// take. `work` makes its future in place: handed over, it would be kept twice.
     pub(crate) async fn run<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Error>
@@ -122,7 +119,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCall {
     fn drop(&mut self) {
         if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.ended.notify_waiters();

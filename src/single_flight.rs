@@ -16,15 +16,15 @@ use crate::sync::lock;
 /// Work under way, by key. It runs in a task of its own: a caller that goes away takes nothing from the others, and the
 /// last one to go ends it.
 pub(crate) struct SingleFlight<K, T> {
-    running: Arc<Mutex<Running<K, T>>>,
+    tasks: Arc<Mutex<Tasks<K, T>>>,
 }
 
-struct Running<K, T> {
-    tasks: HashMap<K, Entry<T>>,
+struct Tasks<K, T> {
+    by_key: HashMap<K, SharedTask<T>>,
     next_number: u64,
 }
 
-struct Entry<T> {
+struct SharedTask<T> {
     result: Shared<BoxFuture<'static, Result<T, Error>>>,
     task: AbortHandle,
     waiters: usize,
@@ -34,7 +34,7 @@ struct Entry<T> {
 
 /// A caller that waits for a task.
 pub(crate) struct Waiter<K: Hash + Eq, T> {
-    running: Arc<Mutex<Running<K, T>>>,
+    tasks: Arc<Mutex<Tasks<K, T>>>,
     result: Shared<BoxFuture<'static, Result<T, Error>>>,
     key: K,
     number: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Waiter<K: Hash + Eq, T> {
 
 impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Self { running: Arc::new(Mutex::new(Running { tasks: HashMap::new(), next_number: 0 })) }
+        Self { tasks: Arc::new(Mutex::new(Tasks { by_key: HashMap::new(), next_number: 0 })) }
     }
 }
 
@@ -57,10 +57,10 @@ where
     where
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let mut running = lock(&self.running);
-        let number = running.next_number;
-        let entry = running.tasks.entry(key.clone()).or_insert_with(|| {
-            let remove = RemoveOnDrop { running: Arc::clone(&self.running), key: key.clone(), number };
+        let mut tasks = lock(&self.tasks);
+        let number = tasks.next_number;
+        let entry = tasks.by_key.entry(key.clone()).or_insert_with(|| {
+            let remove = RemoveOnDrop { tasks: Arc::clone(&self.tasks), key: key.clone(), number };
             let work = work();
             let task = tokio::spawn(async move {
                 // Also when `work` panics: a task that stays registered would answer for ever.
@@ -71,12 +71,12 @@ where
             let result = task.map(|joined| {
                 joined.unwrap_or_else(|_| Err(Error::new(Code::Internal, "A shared task ended before its time")))
             });
-            Entry { result: result.boxed().shared(), task: abort, waiters: 0, number }
+            SharedTask { result: result.boxed().shared(), task: abort, waiters: 0, number }
         });
         entry.waiters += 1;
         let (result, number) = (entry.result.clone(), entry.number);
-        running.next_number += 1;
-        Waiter { running: Arc::clone(&self.running), result, key, number, is_detached: false }
+        tasks.next_number += 1;
+        Waiter { tasks: Arc::clone(&self.tasks), result, key, number, is_detached: false }
     }
 }
 
@@ -100,29 +100,29 @@ impl<K: Hash + Eq, T> Drop for Waiter<K, T> {
         if self.is_detached {
             return;
         }
-        let mut running = lock(&self.running);
-        let Some(entry) = running.tasks.get_mut(&self.key).filter(|entry| entry.number == self.number) else {
+        let mut tasks = lock(&self.tasks);
+        let Some(entry) = tasks.by_key.get_mut(&self.key).filter(|entry| entry.number == self.number) else {
             return;
         };
         entry.waiters -= 1;
         if entry.waiters == 0 {
             entry.task.abort();
-            running.tasks.remove(&self.key);
+            tasks.by_key.remove(&self.key);
         }
     }
 }
 
 struct RemoveOnDrop<K: Hash + Eq, T> {
-    running: Arc<Mutex<Running<K, T>>>,
+    tasks: Arc<Mutex<Tasks<K, T>>>,
     key: K,
     number: u64,
 }
 
 impl<K: Hash + Eq, T> Drop for RemoveOnDrop<K, T> {
     fn drop(&mut self) {
-        let mut running = lock(&self.running);
-        if running.tasks.get(&self.key).is_some_and(|entry| entry.number == self.number) {
-            running.tasks.remove(&self.key);
+        let mut tasks = lock(&self.tasks);
+        if tasks.by_key.get(&self.key).is_some_and(|entry| entry.number == self.number) {
+            tasks.by_key.remove(&self.key);
         }
     }
 }

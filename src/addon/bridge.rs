@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::message::{Batch, Message};
+use super::message::{Message, MessageBatch};
 use super::runtime::runtime;
 use crate::caller;
 use crate::error::{Code, Error};
@@ -27,7 +27,7 @@ use crate::json::quote;
 use crate::secret::Secret;
 use crate::sync::lock;
 
-type Dispatch = ThreadsafeFunction<(), (), Batch, Status, false, true, 0>;
+type Dispatch = ThreadsafeFunction<(), (), MessageBatch, Status, false, true, 0>;
 
 /// What a call resolves with.
 pub(super) trait Reply: Sized {
@@ -75,7 +75,7 @@ pub struct Bridge {
 /// What tasks need of a [`Bridge`].
 pub(super) struct BridgeHandle {
     dispatch: OnceLock<Dispatch>,
-    queue: Arc<Queue>,
+    queue: Arc<MessageQueue>,
     abortable: Mutex<HashMap<u32, AbortHandle>>,
     token_requests: Mutex<HashMap<u32, oneshot::Sender<Option<Secret>>>>,
     store_requests: Mutex<HashMap<u32, oneshot::Sender<Option<bool>>>>,
@@ -83,7 +83,7 @@ pub(super) struct BridgeHandle {
 }
 
 #[derive(Default)]
-struct Queue {
+struct MessageQueue {
     messages: Mutex<Vec<Message>>,
     scheduled: AtomicBool,
     /// The environment is gone. Not every runtime says so when the function is called.
@@ -95,7 +95,7 @@ impl Bridge {
     /// Calls can be made with it at once.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env) -> napi::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(MessageQueue::default());
         let closing = Arc::clone(&queue);
         env.add_env_cleanup_hook((), move |()| {
             closing.closed.store(true, Ordering::SeqCst);
@@ -116,13 +116,13 @@ impl Bridge {
     #[napi(catch_unwind)]
     pub fn connect(
         &self,
-        #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, Batch, ()>,
+        #[napi(ts_arg_type = "(batch: string) => void")] dispatch: Function<'_, MessageBatch, ()>,
     ) -> napi::Result<()> {
         let taken = Arc::clone(&self.handle.queue);
         let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
             // First: what is queued from here on needs, and gets, a turn of its own.
             taken.scheduled.store(false, Ordering::SeqCst);
-            Ok(Batch(std::mem::take(&mut *lock(&taken.messages))))
+            Ok(MessageBatch(std::mem::take(&mut *lock(&taken.messages))))
         })?;
         if self.handle.dispatch.set(dispatch).is_ok() && !lock(&self.handle.queue.messages).is_empty() {
             self.handle.deliver();

@@ -39,7 +39,7 @@ pub(super) enum Message {
 
 /// All that has gathered: `[kind, number, value, …]`. One string costs less than an element for each value, and one
 /// `JSON.parse` less than many.
-pub struct Batch(pub(super) Vec<Message>);
+pub struct MessageBatch(pub(super) Vec<Message>);
 
 impl Message {
     fn write_to(&self, all: &mut String) {
@@ -87,7 +87,7 @@ pub(super) fn number_or_null(number: Option<u32>) -> String {
     number.map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
 
-impl Batch {
+impl MessageBatch {
     fn to_json(&self) -> String {
         let mut all = String::with_capacity(self.0.iter().map(Message::size).sum::<usize>() + 2);
         for message in &self.0 {
@@ -99,7 +99,7 @@ impl Batch {
     }
 }
 
-impl ToNapiValue for Batch {
+impl ToNapiValue for MessageBatch {
     unsafe fn to_napi_value(env: sys::napi_env, batch: Self) -> napi::Result<sys::napi_value> {
         let json = batch.to_json();
         // ASCII, which most answers are, is copied without being decoded.
@@ -117,12 +117,12 @@ mod tests {
 
     #[test]
     fn a_batch_is_one_flat_array() {
-        let batch = Batch(vec![
+        let batch = MessageBatch(vec![
             Message::Resolve { call: 7, json: "{}".into() },
             Message::Warning { code: "A", message: "say \"b\"".into() },
             Message::Idle,
         ]);
         assert_eq!(batch.to_json(), r#"[0,7,{},2,0,{"code":"A","message":"say \"b\""},3,0,0]"#);
-        assert_eq!(Batch(Vec::new()).to_json(), "[]");
+        assert_eq!(MessageBatch(Vec::new()).to_json(), "[]");
     }
 }

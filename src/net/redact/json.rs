@@ -22,7 +22,8 @@ const MOST_READ_BYTES: usize = 64 * 1024;
 /// As much of a JSON text as is shown, and what must be known of the rest to find the `known` credentials in it; `None`
 /// for what is not JSON, as far as it is read.
 pub(super) fn shown(text: &str, known: &Known, is_success: bool) -> Option<String> {
-    let mut writer = Writer { out: String::new(), limit: MAX_SHOWN_BYTES + known.longest(), known, is_full: false };
+    let mut writer =
+        RedactingWriter { out: String::new(), limit: MAX_SHOWN_BYTES + known.longest(), known, is_full: false };
     let read = &text[..boundary(text, MOST_READ_BYTES)];
     let mut source = serde_json::Deserializer::from_str(read);
     let show = if is_success { Show::Names } else { Show::All };
@@ -42,14 +43,14 @@ enum Show {
     Nothing,
 }
 
-struct Writer<'a> {
+struct RedactingWriter<'a> {
     out: String,
     limit: usize,
     known: &'a Known,
     is_full: bool,
 }
 
-impl Writer<'_> {
+impl RedactingWriter<'_> {
     fn push<E: Error>(&mut self, piece: &str) -> Result<(), E> {
         self.out.push_str(piece);
         if self.out.len() >= self.limit { self.stop() } else { Ok(()) }
@@ -78,7 +79,7 @@ impl Writer<'_> {
 
 /// Writes the next value, behind a separator.
 struct Next<'w, 'a> {
-    writer: &'w mut Writer<'a>,
+    writer: &'w mut RedactingWriter<'a>,
     show: Show,
     separator: &'static str,
 }
@@ -164,7 +165,7 @@ impl<'de> Visitor<'de> for Next<'_, '_> {
 
 /// Writes the name of a member and says what is shown of its value.
 struct Name<'w, 'a> {
-    writer: &'w mut Writer<'a>,
+    writer: &'w mut RedactingWriter<'a>,
     show: Show,
     separator: &'static str,
 }
