@@ -83,10 +83,20 @@ describe('a sandbox', () => {
 
   test('has the addresses of everything, and a configuration with them', () => {
     const { url } = sandbox;
+    const messaging = `${url.replace('http', 'ws')}/v1`;
     assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
     assert.deepEqual(
       { ...sandbox },
-      { url, login: url, api: url, crm: `${url}/crm`, webhook: `${url}/webhook`, pid: sandbox.pid },
+      {
+        url,
+        login: url,
+        api: url,
+        crm: `${url}/crm`,
+        webhook: `${url}/webhook`,
+        messaging,
+        cdn: url,
+        pid: sandbox.pid,
+      },
     );
     assert.deepEqual(sandbox.config({ maxRetries: 0, clientId: 'me' }), {
       environment: url,

@@ -3,7 +3,24 @@
 import type { AuthenticatorConfig } from '../types/config';
 
 /** An endpoint of the sandbox. */
-export type Route = 'token' | 'create' | 'refresh' | 'attributes' | 'channel' | 'crm' | 'webhook' | 'unknown';
+export type Route =
+  | 'token'
+  | 'create'
+  | 'refresh'
+  | 'attributes'
+  | 'channel'
+  | 'crm'
+  | 'webhook'
+  | 'socket'
+  | 'deployment'
+  | 'domains'
+  | 'exchange'
+  | 'jwt-refresh'
+  | 'revoke'
+  | 'messages'
+  | 'contact-lookup'
+  | 'contact'
+  | 'unknown';
 
 /** How a sandbox starts. */
 export interface SandboxOptions {
@@ -223,6 +240,10 @@ export interface SandboxHandle extends AsyncDisposable {
   readonly crm: string;
   /** `analyticsWebhookUrl`. */
   readonly webhook: string;
+  /** `messagingUrl`: the socket of web messaging, `ws://127.0.0.1:PORT/v1` or `wss://…`. */
+  readonly messaging: string;
+  /** `cdnUrl`: where `config.json` and `domains.json` of deployments are. */
+  readonly cdn: string;
   readonly pid: number;
   /** The certificate authority to trust, in PEM, when TLS is spoken. */
   readonly ca?: string;

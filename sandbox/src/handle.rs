@@ -12,7 +12,7 @@ use crate::{Fault, FaultInfo, GuestInfo, Limit, Options, Route, Settings, TokenI
 
 /// A running sandbox. It stops when it is dropped: connections end, the port is free.
 pub struct Sandbox {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     _server: Server,
 }
 
@@ -127,7 +127,9 @@ impl Sandbox {
 
     /// Switches the log on or off.
     pub fn set_logging(&self, enabled: bool) {
-        self.shared.lock().log.enabled = enabled;
+        let mut state = self.shared.lock();
+        state.log.enabled = enabled;
+        state.messaging.frames.enabled = enabled;
     }
 
     /// The counters.

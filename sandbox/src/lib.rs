@@ -22,6 +22,7 @@
 //! | `handle` | [`Sandbox`]: start, ask, script, stop |
 //! | `server/` | sockets, TLS, one exchange from its first byte to its last |
 //! | `genesys/` | login, guests, channels: what Genesys Cloud answers |
+//! | `messaging/` | web messaging: sockets, sessions, sign-in, external contacts |
 //! | `crm`, `webhook` | the two neighbours |
 //! | `rules/` | what a test may script: faults, rate limits, latency |
 //! | `record/` | what was seen: the log, the counters |
@@ -35,6 +36,7 @@ mod control;
 mod crm;
 mod genesys;
 mod handle;
+mod messaging;
 mod options;
 mod record;
 mod request;
@@ -47,6 +49,11 @@ mod webhook;
 
 pub use genesys::{GuestInfo, TokenInfo};
 pub use handle::Sandbox;
+pub use messaging::{
+    AttributeCount, Claim, ClosedMember, Closing, CodeGrant, Cut, Deployment, Disconnect, FrameEntry, FrameFault,
+    FrameFaultInfo, FrameKind, HandshakeStatuses, IdTokenGrant, InBand, InBandError, MessagingLimits,
+    MessagingSettings, RateShape, RawFrame, RawOpcode, RestRefusal, Sender, SessionInfo, SignIn, SocketInfo,
+};
 pub use options::Options;
 pub use record::{Connections, Counts, Headers, LogEntry, RouteCounts};
 pub use route::{Route, UnknownRoute};

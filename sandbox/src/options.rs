@@ -1,6 +1,6 @@
 //! How a sandbox starts.
 
-use crate::{Limit, Route, Settings};
+use crate::{Deployment, Limit, Route, Settings};
 
 /// Requests kept in the log: a test's worth many times over, and under a gigabyte with bodies of a kilobyte.
 pub(crate) const LOG_CAPACITY: usize = 200_000;
@@ -22,6 +22,8 @@ pub struct Options {
     pub limits: Vec<Limit>,
     /// Milliseconds that every answer of a route takes from the start; `None` stands for all routes.
     pub latency: Vec<(Option<Route>, f64)>,
+    /// The deployments of web messaging; without one, every UUID is a deployment that is open to everybody.
+    pub deployments: Vec<Deployment>,
     /// Lifetimes, credentials, keys.
     pub settings: Settings,
     /// Where the dice of faults with a probability start, so that a run can be repeated.
@@ -38,6 +40,7 @@ impl Default for Options {
             log_capacity: LOG_CAPACITY,
             limits: Vec::new(),
             latency: Vec::new(),
+            deployments: Vec::new(),
             settings: Settings::default(),
             seed: 0,
         }

@@ -10,10 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 const GUESTS: &str = "/api/v2/engagements/guests";
 const CHANNELS: &str = "/api/v2/journey/actions/channels/";
+const DEPLOYMENTS: &str = "/webdeployments/v1/deployments/";
+const CONTACTS: &str = "/api/v2/externalcontacts/contacts/";
 
 /// An endpoint of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Route {
     /// `POST /oauth/token`
     Token,
@@ -29,13 +31,31 @@ pub enum Route {
     Crm,
     /// `POST /webhook`
     Webhook,
+    /// `GET /v1`, upgraded to a web messaging socket
+    Socket,
+    /// `GET /webdeployments/v1/deployments/{deploymentId}/config.json`
+    Deployment,
+    /// `GET /webdeployments/v1/deployments/{deploymentId}/domains.json`
+    Domains,
+    /// `POST /api/v2/webdeployments/token/oauthcodegrantjwtexchange`
+    Exchange,
+    /// `POST /api/v2/webdeployments/token/refresh`
+    JwtRefresh,
+    /// `DELETE /api/v2/webdeployments/token/revoke`
+    Revoke,
+    /// `GET /api/v2/webmessaging/messages`
+    Messages,
+    /// `POST /api/v2/externalcontacts/identifierlookup/contacts`
+    ContactLookup,
+    /// `GET /api/v2/externalcontacts/contacts/{contactId}`
+    Contact,
     /// Any other path: answered with 404.
     Unknown,
 }
 
 impl Route {
     /// Every route, in the order of [`Route::index`].
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::Token,
         Self::Create,
         Self::Refresh,
@@ -43,6 +63,15 @@ impl Route {
         Self::Channel,
         Self::Crm,
         Self::Webhook,
+        Self::Socket,
+        Self::Deployment,
+        Self::Domains,
+        Self::Exchange,
+        Self::JwtRefresh,
+        Self::Revoke,
+        Self::Messages,
+        Self::ContactLookup,
+        Self::Contact,
         Self::Unknown,
     ];
 
@@ -57,6 +86,15 @@ impl Route {
             Self::Channel => "channel",
             Self::Crm => "crm",
             Self::Webhook => "webhook",
+            Self::Socket => "socket",
+            Self::Deployment => "deployment",
+            Self::Domains => "domains",
+            Self::Exchange => "exchange",
+            Self::JwtRefresh => "jwt-refresh",
+            Self::Revoke => "revoke",
+            Self::Messages => "messages",
+            Self::ContactLookup => "contact-lookup",
+            Self::Contact => "contact",
             Self::Unknown => "unknown",
         }
     }
@@ -70,16 +108,32 @@ impl Route {
     /// The one method that this route takes; none for [`Route::Unknown`].
     pub(crate) fn method(self) -> Option<Method> {
         match self {
-            Self::Token | Self::Create | Self::Refresh | Self::Webhook => Some(Method::POST),
+            Self::Token
+            | Self::Create
+            | Self::Refresh
+            | Self::Webhook
+            | Self::Exchange
+            | Self::JwtRefresh
+            | Self::ContactLookup => Some(Method::POST),
             Self::Attributes => Some(Method::PUT),
-            Self::Channel | Self::Crm => Some(Method::GET),
+            Self::Revoke => Some(Method::DELETE),
+            Self::Channel
+            | Self::Crm
+            | Self::Socket
+            | Self::Deployment
+            | Self::Domains
+            | Self::Messages
+            | Self::Contact => Some(Method::GET),
             Self::Unknown => None,
         }
     }
 
     /// Whether a bearer token of the login host is asked for.
     pub(crate) const fn needs_bearer(self) -> bool {
-        matches!(self, Self::Create | Self::Refresh | Self::Attributes | Self::Channel)
+        matches!(
+            self,
+            Self::Create | Self::Refresh | Self::Attributes | Self::Channel | Self::ContactLookup | Self::Contact
+        )
     }
 
     /// The route of a path, and its variable part, decoded.
@@ -93,21 +147,33 @@ impl Route {
             "/oauth/token" => (Self::Token, ""),
             "/crm/profiles" => (Self::Crm, ""),
             "/webhook" => (Self::Webhook, ""),
+            "/v1" => (Self::Socket, ""),
             GUESTS => (Self::Create, ""),
-            _ => {
-                if let Some(id) = path.strip_prefix(GUESTS).and_then(|rest| rest.strip_prefix('/')) {
-                    return match id {
-                        "refresh" => (Self::Refresh, ""),
-                        id if is_part(id) => (Self::Attributes, id),
-                        _ => (Self::Unknown, ""),
-                    };
-                }
-                match path.strip_prefix(CHANNELS) {
-                    Some(id) if is_part(id) => (Self::Channel, id),
-                    _ => (Self::Unknown, ""),
-                }
-            }
+            "/api/v2/engagements/guests/refresh" => (Self::Refresh, ""),
+            "/api/v2/webdeployments/token/oauthcodegrantjwtexchange" => (Self::Exchange, ""),
+            "/api/v2/webdeployments/token/refresh" => (Self::JwtRefresh, ""),
+            "/api/v2/webdeployments/token/revoke" => (Self::Revoke, ""),
+            "/api/v2/webmessaging/messages" => (Self::Messages, ""),
+            "/api/v2/externalcontacts/identifierlookup/contacts" => (Self::ContactLookup, ""),
+            _ => Self::find_by_prefix(path).filter(|(_, part)| is_part(part)).unwrap_or((Self::Unknown, "")),
         }
+    }
+
+    /// The routes with a variable part.
+    fn find_by_prefix(path: &str) -> Option<(Self, &str)> {
+        if let Some(id) = path.strip_prefix(GUESTS) {
+            return Some((Self::Attributes, id.strip_prefix('/')?));
+        }
+        if let Some(rest) = path.strip_prefix(DEPLOYMENTS) {
+            let (id, file) = rest.split_once('/')?;
+            return match file {
+                "config.json" => Some((Self::Deployment, id)),
+                "domains.json" => Some((Self::Domains, id)),
+                _ => None,
+            };
+        }
+        let contact = path.strip_prefix(CONTACTS).map(|id| (Self::Contact, id));
+        contact.or_else(|| path.strip_prefix(CHANNELS).map(|id| (Self::Channel, id)))
     }
 }
 
@@ -154,9 +220,16 @@ mod tests {
         assert_eq!(Route::find("/api/v2/engagements/guests/refresh"), (Route::Refresh, "".into()));
         assert_eq!(Route::find("/api/v2/engagements/guests/a%2Fb"), (Route::Attributes, "a/b".into()));
         assert_eq!(Route::find("/api/v2/journey/actions/channels/a%20b%C3%A9"), (Route::Channel, "a bé".into()));
-        for path in
-            ["/", "/api/v2/engagements/guests/", "/api/v2/engagements/guests/a/b", "/api/v2/engagements/guestsx"]
-        {
+        assert_eq!(Route::find("/webdeployments/v1/deployments/D/config.json"), (Route::Deployment, "D".into()));
+        assert_eq!(Route::find("/webdeployments/v1/deployments/D/domains.json"), (Route::Domains, "D".into()));
+        for path in [
+            "/",
+            "/v1/",
+            "/webdeployments/v1/deployments/D/other.json",
+            "/api/v2/engagements/guests/",
+            "/api/v2/engagements/guests/a/b",
+            "/api/v2/engagements/guestsx",
+        ] {
             assert_eq!(Route::find(path).0, Route::Unknown, "{path}");
         }
     }

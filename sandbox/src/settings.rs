@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::messaging::MessagingSettings;
 use crate::rules::TokenLimit;
 
 /// Seconds that a guest lives: the tutorial's service expects an hour or so.
@@ -93,6 +94,8 @@ pub struct Settings {
     /// Other beginnings of paths, as a gateway has them: `("/gateway/login", "/oauth")` makes `/gateway/login/token`
     /// work.
     pub aliases: Vec<(String, String)>,
+    /// Web messaging.
+    pub messaging: MessagingSettings,
 }
 
 impl Default for Settings {
@@ -112,6 +115,7 @@ impl Default for Settings {
             token_limit: None,
             announces_limits: true,
             aliases: Vec::new(),
+            messaging: MessagingSettings::default(),
         }
     }
 }
@@ -128,10 +132,12 @@ pub(crate) enum InvalidSettings {
 impl Settings {
     /// These settings with the given members of a JSON object put in; an error names what does not fit.
     pub(crate) fn patched(&self, patch: Value) -> Result<Self, InvalidSettings> {
-        let Value::Object(patch) = patch else { return Err(InvalidSettings::NoObject) };
-        let Value::Object(mut whole) = serde_json::to_value(self)? else { return Err(InvalidSettings::NoObject) };
-        whole.extend(patch);
-        Ok(serde_json::from_value(Value::Object(whole))?)
+        if !patch.is_object() {
+            return Err(InvalidSettings::NoObject);
+        }
+        let mut whole = serde_json::to_value(self)?;
+        merge(&mut whole, patch);
+        Ok(serde_json::from_value(whole)?)
     }
 
     /// What signs guest tokens under these settings.
@@ -140,6 +146,18 @@ impl Settings {
             Some(key) => Signer::new(key),
             None => Signer::new(&format!("{}-guest-signing-key", self.environment.as_deref().unwrap_or(origin))),
         }
+    }
+}
+
+/// Puts the members of an object into another, and theirs into theirs; everything else takes the old value's place.
+fn merge(into: &mut Value, patch: Value) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) => {
+            for (name, value) in patch {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, patch) => *into = patch,
     }
 }
 
@@ -206,6 +224,16 @@ mod tests {
         );
         assert!(settings.patched(serde_json::json!({ "expiresin": 5 })).unwrap_err().to_string().contains("expiresin"));
         assert!(settings.patched(serde_json::json!({ "answerExtra": "[]" })).is_err());
+    }
+
+    #[test]
+    fn patches_reach_into_groups() {
+        let patch = serde_json::json!({ "messaging": { "limits": { "connections": null }, "jwtSeconds": 5 } });
+        let messaging = Settings::default().patched(patch).unwrap().messaging;
+        assert_eq!((messaging.limits.connections, messaging.limits.echoes_per_minute), (None, Some(2)));
+        assert!((messaging.jwt_seconds - 5.0).abs() < f64::EPSILON);
+        let patch = serde_json::json!({ "messaging": { "limits": { "echos": 1 } } });
+        assert!(Settings::default().patched(patch).unwrap_err().to_string().contains("echos"));
     }
 
     #[test]

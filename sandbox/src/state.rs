@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::answer::Answer;
 use crate::clock;
 use crate::crm::{self, Profiles};
 use crate::genesys::Genesys;
+use crate::messaging::{Messaging, Opening, Outgoing};
 use crate::options::Options;
 use crate::record::{Gauges, Log, Tally};
 use crate::request::Request;
@@ -18,10 +21,15 @@ use crate::rules::{Fault, Faults, Hangup, Latency, Limits, TokenLimits};
 use crate::settings::Settings;
 use crate::webhook::Events;
 
+/// How long sockets may take to end when the sandbox stops.
+const GOODBYE: Duration = Duration::from_millis(200);
+
 /// What the connections and the handle share.
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) gauges: Arc<Gauges>,
+    /// How many sockets are open.
+    open_sockets: watch::Sender<usize>,
     pub(crate) origin: String,
     /// The certificate to trust, in PEM, when TLS is spoken.
     pub(crate) ca: Option<String>,
@@ -30,7 +38,32 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(options: Options, origin: String, ca: Option<String>) -> Self {
         let state = Mutex::new(State::new(options, origin.clone()));
-        Self { state, gauges: Arc::default(), origin, ca }
+        Self { state, gauges: Arc::default(), open_sockets: watch::Sender::new(0), origin, ca }
+    }
+
+    /// The address of the socket.
+    pub(crate) fn messaging_url(&self) -> String {
+        // `http` becomes `ws`, and `https` `wss`.
+        format!("{}/v1", self.origin.replacen("http", "ws", 1))
+    }
+
+    /// Takes a socket in; its number.
+    pub(crate) fn open_socket(&self, opening: Opening, outgoing: UnboundedSender<Outgoing>) -> u64 {
+        self.open_sockets.send_modify(|open| *open += 1);
+        self.lock().messaging.open(opening, outgoing)
+    }
+
+    /// Forgets a socket whose connection has ended.
+    pub(crate) fn close_socket(&self, number: u64) {
+        self.lock().messaging.closed(number);
+        self.open_sockets.send_modify(|open| *open -= 1);
+    }
+
+    /// Closes every socket, and waits until their clients have answered; not for ever.
+    pub(crate) async fn close_sockets(&self) {
+        self.lock().messaging.close_all();
+        let mut open = self.open_sockets.subscribe();
+        let _ = tokio::time::timeout(GOODBYE, open.wait_for(|open| *open == 0)).await;
     }
 
     /// The state. Held for microseconds, never across an await; a test's panic elsewhere does not make it unusable.
@@ -43,9 +76,10 @@ impl Shared {
 pub(crate) struct State {
     options: Options,
     origin: String,
-    started: Instant,
+    pub(crate) started: Instant,
     pub(crate) settings: Settings,
     pub(crate) genesys: Genesys,
+    pub(crate) messaging: Messaging,
     pub(crate) profiles: Profiles,
     pub(crate) events: Events,
     pub(crate) faults: Faults,
@@ -61,6 +95,8 @@ pub(crate) struct Plan {
     pub(crate) answer: Answer,
     pub(crate) delay: Duration,
     pub(crate) fault: Option<Arc<Fault>>,
+    /// The socket that follows.
+    pub(crate) opening: Option<Opening>,
 }
 
 impl State {
@@ -70,8 +106,10 @@ impl State {
         options.limits.iter().cloned().for_each(|limit| limits.set(limit));
         let mut latency = Latency::default();
         options.latency.iter().for_each(|(route, ms)| latency.set(*route, *ms));
+        let started = clock::now();
         Self {
-            started: clock::now(),
+            started,
+            messaging: Messaging::new(&options, started),
             genesys: Genesys::new(settings.signer(&origin)),
             settings,
             profiles: Profiles::default(),
@@ -90,7 +128,8 @@ impl State {
     /// As it was at the start; only the clock goes on.
     pub(crate) fn reset(&mut self) {
         let started = self.started;
-        *self = Self { started, ..Self::new(self.options.clone(), std::mem::take(&mut self.origin)) };
+        let messaging = Messaging::new(&self.options, started);
+        *self = Self { started, messaging, ..Self::new(self.options.clone(), std::mem::take(&mut self.origin)) };
     }
 
     /// Puts new settings in force.
@@ -138,7 +177,9 @@ impl State {
         self.tally.count(request.route, status, fault.is_some());
         let t_ms = self.elapsed_ms(request.arrived);
         self.log.keep(request, t_ms, status, fault.clone());
-        Plan { answer, delay, fault }
+        let upgrades = request.route == Route::Socket && answer.status == StatusCode::SWITCHING_PROTOCOLS;
+        let opening = if upgrades { self.messaging.opening(request) } else { None };
+        Plan { answer, delay, fault, opening }
     }
 
     /// The true answer.
@@ -170,7 +211,10 @@ impl State {
                     let t_ms = self.elapsed_ms(request.arrived);
                     self.events.receive(request, t_ms, &self.log)
                 }
-                _ => self.genesys.answer(&self.settings, request),
+                _ => match self.messaging.answer(&self.settings.messaging, &self.origin, request) {
+                    Some(answer) => answer,
+                    None => self.genesys.answer(&self.settings, request),
+                },
             },
         };
         if let Some(verdict) = verdict.filter(|_| self.settings.announces_limits) {

@@ -15,7 +15,13 @@
 //! | `GET /state?limit=` | live guests, access tokens, webhook events, profiles, settings; the newest `limit` of each |
 //! | `POST /state` | `{revokeTokens?, endGuests?: true or the one to end, settings?, profiles?}` |
 //! | `DELETE /state` | as it was at the start |
+//! | `GET /messaging?limit=` | deployments, sessions, open sockets, contacts |
+//! | `POST /messaging` | `{deployments?, contacts?, say?, disconnect?, closeSockets?, expireSessions?, expireJwts?, expireRefreshTokens?}` |
+//! | `POST /messaging/sign-in` | a [`SignIn`](crate::SignIn) with `implicit?` → what the exchange needs |
+//! | `GET /messaging/frames?since=&socket=&limit=` · `DELETE` | the frames of every socket, or of one |
+//! | `GET /messaging/faults` · `POST` · `DELETE /messaging/faults?id=` | a [`FrameFault`](crate::FrameFault), or an array of them |
 
+mod messaging;
 mod refusal;
 mod rules;
 mod state;
@@ -86,9 +92,22 @@ impl Call<'_> {
                 self.shared.gauges.reset();
                 Ok(done())
             }
-            (_, "" | "log" | "counts" | "faults" | "limits" | "latency" | "state") => {
-                Err(Refusal::Method(method.clone()))
+            ("GET", "messaging") => self.messaging(),
+            ("POST", "messaging") => self.change_messaging(),
+            ("POST", "messaging/sign-in") => self.sign_in(),
+            ("GET", "messaging/frames") => self.frames(),
+            ("DELETE", "messaging/frames") => {
+                self.shared.lock().messaging.frames.clear();
+                Ok(done())
             }
+            ("GET", "messaging/faults") => Ok(written(&self.shared.lock().messaging.faults.list())),
+            ("POST", "messaging/faults") => self.add_frame_faults(),
+            ("DELETE", "messaging/faults") => self.clear_frame_faults(),
+            (
+                _,
+                "" | "log" | "counts" | "faults" | "limits" | "latency" | "state" | "messaging" | "messaging/sign-in"
+                | "messaging/frames" | "messaging/faults",
+            ) => Err(Refusal::Method(method.clone())),
             (_, name) => Err(Refusal::Call(name.to_owned())),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) struct Addresses<'a> {
     api: &'a str,
     crm: String,
     webhook: String,
+    messaging: String,
+    cdn: &'a str,
     control: String,
     pid: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +53,8 @@ impl Shared {
             api: url,
             crm: format!("{url}/crm"),
             webhook: format!("{url}/webhook"),
+            messaging: self.messaging_url(),
+            cdn: url,
             control: format!("{url}{}", super::PREFIX),
             pid: std::process::id(),
             ca: self.ca.as_deref(),
@@ -61,7 +65,7 @@ impl Shared {
 /// One of them, or all.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Which {
+pub(super) enum Which {
     All(bool),
     One(String),
     Some(Vec<String>),
@@ -100,9 +104,11 @@ impl Call<'_> {
         let mut state = self.shared.lock();
         if let Some(enabled) = enabled {
             state.log.enabled = enabled;
+            state.messaging.frames.enabled = enabled;
         }
         if let Some(capacity) = capacity {
             state.log.resize(capacity);
+            state.messaging.frames.resize(capacity);
         }
         Ok(done())
     }
@@ -142,7 +148,7 @@ impl Call<'_> {
 }
 
 /// Does something to one, some or all; how many it was done to.
-fn apply(which: Option<Which>, mut act: impl FnMut(Option<&str>) -> usize) -> usize {
+pub(super) fn apply(which: Option<Which>, mut act: impl FnMut(Option<&str>) -> usize) -> usize {
     match which {
         None | Some(Which::All(false)) => 0,
         Some(Which::All(true)) => act(None),

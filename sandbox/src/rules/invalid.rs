@@ -9,6 +9,8 @@ pub(crate) enum InvalidRule {
     Probability,
     #[error("the header {0:?} cannot be sent")]
     Header(String),
+    #[error("{0} is no code that a close frame may have")]
+    CloseCode(u16),
     #[error("a limit needs a rate of at least 0 and a burst of at least 1")]
     Limit,
 }

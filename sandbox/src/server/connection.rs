@@ -20,8 +20,8 @@ use super::wire::{Line, Socket, Wire};
 use crate::record::Gauges;
 use crate::state::Shared;
 
-/// Counts a connection as long as it lives.
-struct Open(Arc<Gauges>, Arc<Line>);
+/// Counts a connection as long as it lives: with the wire, which may outlive HTTP.
+pub(super) struct Open(Arc<Gauges>, Arc<Line>);
 
 impl Open {
     fn new(gauges: Arc<Gauges>, line: Arc<Line>) -> Self {
@@ -42,16 +42,16 @@ impl Drop for Open {
 /// Serves a connection until one of the sides has enough.
 pub(crate) async fn serve(tcp: TcpStream, number: u64, shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) {
     let line = Arc::new(Line::new(number));
-    let _open = Open::new(shared.gauges.clone(), line.clone());
+    let open = Open::new(shared.gauges.clone(), line.clone());
     // An answer is one write; waiting for more only adds latency. A socket that refuses is about to end anyway.
     let _ = tcp.set_nodelay(true);
     let Some(acceptor) = acceptor else {
-        return speak_http1(Wire::new(tcp, line.clone()), line, shared).await;
+        return speak_http1(Wire::new(tcp, line.clone(), open), line, shared).await;
     };
     match acceptor.accept(tcp).await {
         Ok(tls) => {
             let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-            let wire = Wire::new(tls, line.clone());
+            let wire = Wire::new(tls, line.clone(), open);
             if is_http2 { speak_http2(wire, line, shared).await } else { speak_http1(wire, line, shared).await }
         }
         Err(_) => drop(shared.gauges.failed.fetch_add(1, Relaxed)),
@@ -61,7 +61,7 @@ pub(crate) async fn serve(tcp: TcpStream, number: u64, shared: Arc<Shared>, acce
 async fn speak_http1<S: Socket + Send + 'static>(wire: Wire<S>, line: Arc<Line>, shared: Arc<Shared>) {
     let service = service_fn(answering(line.clone(), shared));
     let connection = http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(wire), service);
-    run(pin!(connection), http1::Connection::graceful_shutdown, &line).await;
+    run(pin!(connection.with_upgrades()), http1::UpgradeableConnection::graceful_shutdown, &line).await;
 }
 
 async fn speak_http2<S: Socket + Send + 'static>(wire: Wire<S>, line: Arc<Line>, shared: Arc<Shared>) {

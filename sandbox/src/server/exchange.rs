@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 use uuid::Uuid;
 
 use super::payload::Payload;
@@ -18,7 +19,7 @@ use crate::record::Flight;
 use crate::request::Request;
 use crate::rules::{Fault, Hangup};
 use crate::state::Shared;
-use crate::{clock, control};
+use crate::{clock, control, messaging};
 
 /// No more of a body is read than this: far above every limit that a test sets, and far below this machine's memory.
 const READ_LIMIT: usize = 64 * 1024 * 1024;
@@ -30,7 +31,8 @@ pub(crate) async fn exchange(
     incoming: http::Request<Incoming>,
 ) -> Result<Response<Payload>, Infallible> {
     let arrived = clock::now();
-    let (head, body) = incoming.into_parts();
+    let (mut head, body) = incoming.into_parts();
+    let upgrade = head.extensions.remove::<OnUpgrade>();
     if let Some(call) = control::call(head.uri.path()) {
         line.hide(&shared.gauges);
         let Some(body) = read(body).await else { return Ok(Response::default()) };
@@ -56,6 +58,12 @@ pub(crate) async fn exchange(
         tokio::time::sleep(plan.delay).await;
     }
     flight.land();
+    // A fault may have refused what the sandbox would have granted.
+    if let (Some(opening), Some(upgrade)) = (plan.opening, upgrade)
+        && plan.answer.status == StatusCode::SWITCHING_PROTOCOLS
+    {
+        messaging::start(shared, line.clone(), upgrade, opening);
+    }
     match plan.fault {
         None => Ok(send(plan.answer)),
         Some(fault) => Ok(send_faulty(plan.answer, &fault, line).await),

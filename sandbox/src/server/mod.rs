@@ -7,6 +7,8 @@ mod payload;
 mod tls;
 mod wire;
 
+pub(crate) use wire::Line;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -125,7 +127,7 @@ async fn accept(
     loop {
         let tcp = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stopped.wait_for(|stop| *stop) => return shared.close_sockets().await,
         };
         let Ok((tcp, _)) = tcp else {
             tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
+use super::connection::Open;
 use crate::record::Gauges;
 
 /// What an exchange may do to the connection that it came on.
@@ -72,11 +73,12 @@ impl Socket for TlsStream<TcpStream> {
 pub(crate) struct Wire<S: Socket> {
     socket: S,
     line: Arc<Line>,
+    _open: Open,
 }
 
 impl<S: Socket> Wire<S> {
-    pub(crate) fn new(socket: S, line: Arc<Line>) -> Self {
-        Self { socket, line }
+    pub(crate) fn new(socket: S, line: Arc<Line>, open: Open) -> Self {
+        Self { socket, line, _open: open }
     }
 }
 

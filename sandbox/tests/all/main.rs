@@ -7,6 +7,7 @@ mod faults;
 mod genesys;
 mod limits;
 mod login;
+mod messaging;
 mod neighbours;
 mod program;
 mod refusals;

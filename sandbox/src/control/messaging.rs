@@ -1,0 +1,156 @@
+//! Calls about web messaging.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::state::{Which, apply};
+use super::{Call, Refusal, done, each, written};
+use crate::answer::Answer;
+use crate::clock;
+use crate::messaging::{Closing, Deployment, FrameEntry, FrameFault, SessionInfo, SignIn, SocketInfo};
+
+/// What `GET messaging` answers.
+#[derive(Serialize)]
+struct Known<'a> {
+    deployments: Vec<Deployment>,
+    sessions: Vec<SessionInfo>,
+    sockets: Vec<SocketInfo>,
+    contacts: &'a BTreeMap<String, Value>,
+}
+
+/// What `POST messaging` may ask for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Change {
+    #[serde(default)]
+    deployments: Vec<Deployment>,
+    #[serde(default)]
+    contacts: BTreeMap<String, Value>,
+    expire_sessions: Option<Which>,
+    expire_jwts: Option<Which>,
+    expire_refresh_tokens: Option<Which>,
+    disconnect: Option<Which>,
+    say: Option<Say>,
+    close_sockets: Option<CloseSockets>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Say {
+    token: Option<String>,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseSockets {
+    socket: Option<u64>,
+    code: Option<u16>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// A sign-in at the customer's provider.
+#[derive(Deserialize)]
+struct SignInCall {
+    #[serde(default)]
+    implicit: bool,
+    #[serde(flatten)]
+    sign_in: Value,
+}
+
+impl Call<'_> {
+    /// `GET messaging`
+    pub(super) fn messaging(&self) -> Result<Answer, Refusal> {
+        let limit = self.parameter("limit")?.unwrap_or(usize::MAX);
+        let messaging = &self.shared.lock().messaging;
+        Ok(written(&Known {
+            deployments: messaging.deployments.list(),
+            sessions: messaging.session_infos(limit),
+            sockets: messaging.socket_infos(),
+            contacts: messaging.contacts.all(),
+        }))
+    }
+
+    /// `POST messaging`
+    pub(super) fn change_messaging(&self) -> Result<Answer, Refusal> {
+        let change: Change = serde_json::from_slice(self.body)?;
+        let closing = change.close_sockets.map(|close| {
+            let CloseSockets { socket, code, reason } = close;
+            (socket, Closing { code, reason })
+        });
+        if let Some((_, closing)) = &closing {
+            FrameFault { close: Some(closing.clone()), ..FrameFault::default() }.check()?;
+        }
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        let (messaging, settings) = (&mut state.messaging, &state.settings.messaging);
+        change.deployments.into_iter().for_each(|deployment| messaging.deployments.set(deployment));
+        change.contacts.into_iter().for_each(|(identifier, contact)| messaging.contacts.set(&identifier, contact));
+        let now = clock::now();
+        let jwts = apply(change.expire_jwts, |subject| messaging.credentials.expire_jwts(subject, now));
+        let refresh_tokens =
+            apply(change.expire_refresh_tokens, |subject| messaging.credentials.expire_refresh_tokens(subject, now));
+        let said = change.say.map_or(0, |say| messaging.say(settings, say.token.as_deref(), &say.text));
+        let disconnected = apply(change.disconnect, |token| messaging.disconnect_all(settings, token));
+        let sessions = apply(change.expire_sessions, |token| messaging.expire_sessions(token));
+        let closed = closing.map_or(0, |(socket, closing)| messaging.close_sockets(socket, &closing));
+        Ok(written(&json!({
+            "sessionsExpired": sessions,
+            "jwtsExpired": jwts,
+            "refreshTokensExpired": refresh_tokens,
+            "disconnected": disconnected,
+            "said": said,
+            "socketsClosed": closed,
+        })))
+    }
+
+    /// `POST messaging/sign-in`
+    pub(super) fn sign_in(&self) -> Result<Answer, Refusal> {
+        let SignInCall { implicit, sign_in } = serde_json::from_slice(self.body)?;
+        let sign_in: SignIn = serde_json::from_value(sign_in)?;
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        let (credentials, settings) = (&mut state.messaging.credentials, &state.settings.messaging);
+        Ok(if implicit {
+            written(&credentials.id_token(settings, sign_in))
+        } else {
+            written(&credentials.code(settings, sign_in))
+        })
+    }
+
+    /// `GET messaging/frames`
+    pub(super) fn frames(&self) -> Result<Answer, Refusal> {
+        let since = self.parameter("since")?.unwrap_or(0);
+        let socket = self.parameter("socket")?;
+        let limit = self.parameter("limit")?.unwrap_or(usize::MAX);
+        let state = self.shared.lock();
+        let entries: Vec<&FrameEntry> = state.messaging.frames.since(since, socket).collect();
+        Ok(written(&&entries[entries.len().saturating_sub(limit)..]))
+    }
+
+    /// `POST messaging/faults`. All or none: a list with a mistake in it changes nothing.
+    pub(super) fn add_frame_faults(&self) -> Result<Answer, Refusal> {
+        let mut faults = Vec::new();
+        for value in each(self.json()?) {
+            let fault: FrameFault = serde_json::from_value(value)?;
+            fault.check()?;
+            faults.push(fault);
+        }
+        let mut state = self.shared.lock();
+        let ids: Vec<_> = faults.into_iter().map(|fault| state.messaging.faults.add(fault)).collect();
+        Ok(written(&json!({ "ids": ids })))
+    }
+
+    /// `DELETE messaging/faults`
+    pub(super) fn clear_frame_faults(&self) -> Result<Answer, Refusal> {
+        let id = self.parameter("id")?;
+        let cleared = self.shared.lock().messaging.faults.clear(id);
+        match id {
+            Some(id) if cleared == 0 => Err(Refusal::Fault(id)),
+            _ => Ok(done()),
+        }
+    }
+}
