@@ -77,7 +77,7 @@ impl MemoryStore {
     /// Gives a reservation its life.
     pub(super) fn commit(&self, key: KeyHash, id: ReservationId, life: Duration) {
         // Rounded up, and only the sum: a session must not end before its token.
-        let expires = ticks((self.start.elapsed() + life).as_nanos().div_ceil(NANOS_PER_TICK)).max(1);
+        let expires = ticks(self.start.elapsed().saturating_add(life).as_nanos().div_ceil(NANOS_PER_TICK)).max(1);
         let mut shards = lock(&self.shards);
         let shard = shards.shard_of(key);
         if let Some(entry) = shard.find(key).filter(|entry| entry.mark == id.0) {
@@ -191,6 +191,15 @@ mod tests {
     fn commit(store: &MemoryStore, key: KeyHash, life: Duration) {
         let id = store.reserve(key).unwrap();
         store.commit(key, id, life);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_without_an_end_overflows_nothing() {
+        let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("x"));
+        tokio::time::advance(HOUR).await;
+        commit(&store, key, Duration::MAX);
+        tokio::time::advance(HOUR).await;
+        assert!(store.reserve(key).is_err());
     }
 
     #[tokio::test(start_paused = true)]
