@@ -11,7 +11,7 @@ use super::message::number_or_null;
 use crate::caller;
 use crate::config::{CustomStore, SessionStoreSettings};
 use crate::error::Error;
-use crate::sessions::custom::{Functions, Step};
+use crate::sessions::custom::{StoreCall, StoreFunctions};
 use crate::sessions::step::{OnUnavailable, whole_millis};
 
 /// The store that the number `owner` stands for in JavaScript.
@@ -27,15 +27,15 @@ struct JavaScript {
     owner: u32,
 }
 
-impl Functions for JavaScript {
-    fn call(&self, step: Step) -> BoxFuture<'static, Result<bool, Error>> {
-        let (request, answer) = self.bridge.call_store(arguments(self.owner, &step));
-        // Made now: a step that is dropped before it is polled must be forgotten too.
+impl StoreFunctions for JavaScript {
+    fn call(&self, call: StoreCall) -> BoxFuture<'static, Result<bool, Error>> {
+        let (request, answer) = self.bridge.call_store(arguments(self.owner, &call));
+        // Made now: a call that is dropped before it is polled must be forgotten too.
         let mut called = Called { bridge: Arc::clone(&self.bridge), request, answer };
         async move {
             match (&mut called.answer).await {
                 Ok(Some(answer)) => Ok(answer),
-                _ => Err(step.failed("failed").with_callback(called.request)),
+                _ => Err(call.failed("failed").with_callback(called.request)),
             }
         }
         .boxed()
@@ -56,10 +56,10 @@ impl Drop for Called {
 }
 
 /// `[owner, call, name, key, holder?, ttlMs?]` as JSON. Hexadecimal digits need no escapes.
-fn arguments(owner: u32, step: &Step) -> String {
-    let Step { function, key, owner: holder, life } = step;
+fn arguments(owner: u32, call: &StoreCall) -> String {
+    let StoreCall { function, key, owner: holder, life } = call;
     let holder = holder.as_ref().map(|holder| format!(",\"{holder}\"")).unwrap_or_default();
     let life = life.map(|life| format!(",{}", whole_millis(life))).unwrap_or_default();
-    let call = number_or_null(caller::current());
-    format!("[{owner},{call},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
+    let caller = number_or_null(caller::current());
+    format!("[{owner},{caller},\"{}\",\"{key}\"{holder}{life}]", function.as_str())
 }

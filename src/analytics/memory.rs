@@ -31,11 +31,11 @@ const MOST_BYTES: usize = 200 << 20;
 
 /// Events on their way, in memory.
 #[derive(Clone)]
-pub(super) struct Outbox(Arc<Inner>);
+pub(super) struct MemoryOutbox(Arc<Inner>);
 
 struct Inner {
     webhook_client: WebhookClient,
-    queue: Mutex<Queue>,
+    queue: Mutex<EventQueue>,
     /// For the deliveries: there is something to do.
     changed: Notify,
     /// Nothing waits.
@@ -45,7 +45,7 @@ struct Inner {
 }
 
 /// An event that waits for an attempt.
-struct Waiting {
+struct WaitingEvent {
     id: Uuid,
     body: Bytes,
     /// Attempts that failed.
@@ -53,11 +53,11 @@ struct Waiting {
 }
 
 #[derive(Default)]
-struct Queue {
+struct EventQueue {
     /// May be sent now.
-    ready: VecDeque<Waiting>,
+    ready: VecDeque<WaitingEvent>,
     /// Wait for a later attempt.
-    later: BTreeMap<(Instant, Uuid), Waiting>,
+    later: BTreeMap<(Instant, Uuid), WaitingEvent>,
     /// Events that wait or are under way, and the bytes of their bodies.
     pending: usize,
     bytes: usize,
@@ -69,7 +69,7 @@ struct Queue {
     abandoned: u64,
 }
 
-impl Outbox {
+impl MemoryOutbox {
     pub(super) fn new(webhook_client: WebhookClient, on_notice: OnNotice) -> Self {
         let describe = |last: &str, count| {
             Notice::Undelivered(match count {
@@ -98,7 +98,7 @@ impl Outbox {
         } else {
             queue.pending += 1;
             queue.bytes += body.len();
-            queue.ready.push_back(Waiting { id, body, attempts: 0 });
+            queue.ready.push_back(WaitingEvent { id, body, attempts: 0 });
             if !std::mem::replace(&mut queue.is_delivering, true) {
                 tokio::spawn(Arc::clone(&self.0).deliver(queue.abandoned));
             }
@@ -116,7 +116,8 @@ impl Outbox {
         let mut queue = lock(&self.0.queue);
         let left = queue.pending;
         let failed = queue.failed + left as u64;
-        *queue = Queue { delivered: queue.delivered, failed, abandoned: queue.abandoned + 1, ..Queue::default() };
+        *queue =
+            EventQueue { delivered: queue.delivered, failed, abandoned: queue.abandoned + 1, ..EventQueue::default() };
         drop(queue);
         if left > 0 {
             let events = if left == 1 { "event was" } else { "events were" };
@@ -188,7 +189,7 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, mut event: Waiting, abandoned: u64) {
+    async fn attempt(&self, mut event: WaitingEvent, abandoned: u64) {
         let id = webhook_client::id_of(event.id);
         let outcome = self.webhook_client.send(&id, &event.body).await;
         let mut queue = lock(&self.queue);
@@ -233,7 +234,7 @@ impl Inner {
     }
 }
 
-impl Queue {
+impl EventQueue {
     /// What is due may be sent.
     fn wake(&mut self, now: Instant) {
         while let Some(first) = self.later.first_entry()
@@ -254,13 +255,13 @@ mod tests {
     type Heard = Arc<Mutex<Vec<Notice>>>;
 
     /// An outbox that sends to a port, and what it tells.
-    fn outbox(port: u16) -> (Outbox, Heard) {
+    fn outbox(port: u16) -> (MemoryOutbox, Heard) {
         let heard = Heard::default();
         let on_notice = {
             let heard = Arc::clone(&heard);
             move |notice| lock(&heard).push(notice)
         };
-        (Outbox::new(WebhookClient::to_port(port), Arc::new(on_notice)), heard)
+        (MemoryOutbox::new(WebhookClient::to_port(port), Arc::new(on_notice)), heard)
     }
 
     /// A webhook that takes connections and never answers.
@@ -294,7 +295,7 @@ mod tests {
         assert!(tasks <= 2 * MOST_AT_ONCE, "{tasks} tasks");
         let queue = lock(&outbox.0.queue);
         assert_eq!((queue.pending, queue.ready.len()), (40_000, 40_000 - MOST_AT_ONCE));
-        assert!(size_of::<Waiting>() <= 64 && queue.bytes < 40_000 * 20);
+        assert!(size_of::<WaitingEvent>() <= 64 && queue.bytes < 40_000 * 20);
     }
 
     #[tokio::test(start_paused = true)]

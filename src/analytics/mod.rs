@@ -15,8 +15,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 pub use deliveries::Deliveries;
-pub use disk::{DiskOutbox, Retry};
+use disk::DiskOutbox;
 pub(crate) use disk::{MAX_AGE, RETRY_DELAYS};
+pub use disk::{OutboxSettings, Retry};
 pub(crate) use event::Event;
 pub use notice::Notice;
 pub(crate) use notice::OnNotice;
@@ -25,42 +26,43 @@ pub use webhook_client::Webhook;
 
 use crate::error::Error;
 use crate::net::retry::Sender;
+use memory::MemoryOutbox;
 use webhook_client::WebhookClient;
 
 /// Delivers events in the background. Cheap to clone: clones share everything. Dead letters are kept by an outbox on disk
 /// alone; without one, the methods about them fail.
 #[derive(Clone)]
-pub struct Outbox(Kind);
+pub struct Outbox(Backend);
 
 #[derive(Clone)]
-enum Kind {
-    Memory(memory::Outbox),
-    Disk(disk::Outbox),
+enum Backend {
+    Memory(MemoryOutbox),
+    Disk(DiskOutbox),
 }
 
 /// Room for one event, given back when it is dropped.
-pub(crate) struct Place(Option<disk::Place>);
+pub(crate) struct Place(Option<disk::DiskPlace>);
 
 impl Outbox {
     /// With `disk`, must be called within a Tokio runtime: what waits there is on its way at once.
     pub(crate) fn open(
         sender: Arc<Sender>,
         webhook: Webhook,
-        disk: Option<DiskOutbox>,
+        disk: Option<OutboxSettings>,
         on_notice: OnNotice,
     ) -> Result<Self, Error> {
         let webhook_client = WebhookClient::new(sender, webhook);
         Ok(Self(match disk {
-            None => Kind::Memory(memory::Outbox::new(webhook_client, on_notice)),
-            Some(settings) => Kind::Disk(disk::Outbox::open(webhook_client, settings, on_notice)?),
+            None => Backend::Memory(MemoryOutbox::new(webhook_client, on_notice)),
+            Some(settings) => Backend::Disk(DiskOutbox::open(webhook_client, settings, on_notice)?),
         }))
     }
 
     /// Room for an event, before there is one. Memory has room always, and drops what is too much.
     pub(crate) async fn admit(&self) -> Result<Place, Error> {
         match &self.0 {
-            Kind::Memory(_) => Ok(Place(None)),
-            Kind::Disk(disk) => disk.admit().await.map(|place| Place(Some(place))),
+            Backend::Memory(_) => Ok(Place(None)),
+            Backend::Disk(disk) => disk.admit().await.map(|place| Place(Some(place))),
         }
     }
 
@@ -68,16 +70,16 @@ impl Outbox {
     /// taken it by `until`, on its way from memory.
     pub(crate) async fn post(&self, place: Place, guest_id: &str, body: String, until: Instant) {
         match &self.0 {
-            Kind::Memory(memory) => memory.post(body),
-            Kind::Disk(disk) => disk.post(place.0, guest_id, body, until).await,
+            Backend::Memory(memory) => memory.post(body),
+            Backend::Disk(disk) => disk.post(place.0, guest_id, body, until).await,
         }
     }
 
     /// From memory: waits until every event has been delivered or given up. On disk: until none is due.
     pub(crate) async fn flush(&self) {
         match &self.0 {
-            Kind::Memory(memory) => memory.flush().await,
-            Kind::Disk(disk) => disk.flush().await,
+            Backend::Memory(memory) => memory.flush().await,
+            Backend::Disk(disk) => disk.flush().await,
         }
     }
 
@@ -85,34 +87,34 @@ impl Outbox {
     /// have ended and the file is free.
     pub(crate) async fn finish(&self) {
         match &self.0 {
-            Kind::Memory(memory) => memory.finish().await,
-            Kind::Disk(disk) => disk.finish().await,
+            Backend::Memory(memory) => memory.finish().await,
+            Backend::Disk(disk) => disk.finish().await,
         }
     }
 
     /// The end, now: attempts under way are cancelled. What waits in memory is given up, what is on disk stays there.
     pub(crate) async fn abandon(&self) {
         match &self.0 {
-            Kind::Memory(memory) => memory.abandon(),
-            Kind::Disk(disk) => disk.abandon().await,
+            Backend::Memory(memory) => memory.abandon(),
+            Backend::Disk(disk) => disk.abandon().await,
         }
     }
 
     /// Events that the end of the process would lose.
     pub(crate) fn at_stake(&self) -> usize {
         match &self.0 {
-            Kind::Memory(memory) => memory.pending(),
-            Kind::Disk(disk) => disk.unsaved(),
+            Backend::Memory(memory) => memory.pending(),
+            Backend::Disk(disk) => disk.unsaved(),
         }
     }
 
     pub(crate) fn deliveries(&self) -> Deliveries {
         match &self.0 {
-            Kind::Memory(memory) => {
+            Backend::Memory(memory) => {
                 let (delivered, failed) = memory.settled();
                 Deliveries { pending: memory.pending(), delivered, failed, ..Deliveries::default() }
             }
-            Kind::Disk(disk) => disk.deliveries(),
+            Backend::Disk(disk) => disk.deliveries(),
         }
     }
 
@@ -131,10 +133,10 @@ impl Outbox {
         self.disk()?.discard(ids.as_deref()).await
     }
 
-    fn disk(&self) -> Result<&disk::Outbox, Error> {
+    fn disk(&self) -> Result<&DiskOutbox, Error> {
         match &self.0 {
-            Kind::Disk(disk) => Ok(disk),
-            Kind::Memory(_) => Err(no_dead_letters()),
+            Backend::Disk(disk) => Ok(disk),
+            Backend::Memory(_) => Err(no_dead_letters()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analytics::{DiskOutbox, Webhook};
+use crate::analytics::{OutboxSettings, Webhook};
 use crate::audit::Auditor;
 use crate::guest_api::Endpoints;
 use crate::net::{Policy, Settings};
@@ -40,7 +40,7 @@ pub struct Reports {
     /// The analytics webhook.
     pub webhook: Option<Webhook>,
     /// Where events are kept until they are delivered; None → in memory.
-    pub outbox: Option<DiskOutbox>,
+    pub outbox: Option<OutboxSettings>,
     /// Writes audit records.
     pub auditor: Auditor,
 }

@@ -11,7 +11,7 @@ mod store;
 
 use serde_json::Value;
 
-pub use crate::analytics::{DiskOutbox, Webhook};
+pub use crate::analytics::{OutboxSettings, Webhook};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::oauth::Credentials;

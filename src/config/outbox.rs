@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fields::{DAY_MS, Fields};
 use super::rule::Rule;
-use crate::analytics::{DiskOutbox, MAX_AGE, RETRY_DELAYS, Retry};
+use crate::analytics::{MAX_AGE, OutboxSettings, RETRY_DELAYS, Retry};
 use crate::error::Error;
 
 /// Twelve events a second for a day. Each takes about 0.3 KB of memory while it waits.
@@ -25,7 +25,7 @@ const MOST_DELAYS: usize = 100;
 const FOR_FILES: [&str; 4] = ["retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"];
 
 /// None → events wait in memory.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
+pub(super) fn read(fields: &Fields<'_>) -> Result<Option<OutboxSettings>, Error> {
     let Some(outbox) = fields.inner("outbox")? else { return Ok(None) };
     // Read by the JavaScript side, which keeps the process alive; checked here like every other field.
     outbox.whole("lingerMs", 0, 0, DAY_MS)?;
@@ -36,7 +36,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Option<DiskOutbox>, Error> {
         if path.contains('\0') {
             return Err(outbox.error("path", Rule::OutboxPath));
         }
-        return Ok(Some(DiskOutbox { path: path.into(), retry, max_events, max_bytes }));
+        return Ok(Some(OutboxSettings { path: path.into(), retry, max_events, max_bytes }));
     }
     match FOR_FILES.iter().find(|field| outbox.get(field).is_some()) {
         Some(field) => Err(outbox.error(field, Rule::NeedsOutboxPath)),

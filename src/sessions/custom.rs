@@ -16,14 +16,14 @@ use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMe
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 
-/// A function has this much less time than its step, so that the error can say which function was too slow.
+/// A function has this much less time than the store has, so that the error can say which function was too slow.
 const MARGIN: Duration = Duration::from_millis(20);
 
 /// A store that somebody else has made.
 #[derive(Clone)]
 pub struct CustomStore {
     /// What it does.
-    pub functions: Arc<dyn Functions>,
+    pub functions: Arc<dyn StoreFunctions>,
     /// What happens to calls while it fails.
     pub on_unavailable: OnUnavailable,
 }
@@ -35,17 +35,17 @@ impl fmt::Debug for CustomStore {
 }
 
 /// The functions of a store.
-pub trait Functions: Send + Sync {
-    /// Takes one step. It resolves with what `reserve` and `commit` say, and with `true` for the others; it may fail with
-    /// [`Step::failed`], and may be dropped before it ends.
-    fn call(&self, step: Step) -> BoxFuture<'static, Result<bool, Error>>;
+pub trait StoreFunctions: Send + Sync {
+    /// Calls one of them. It resolves with what `reserve` and `commit` say, and with `true` for the others; it may fail with
+    /// [`StoreCall::failed`], and may be dropped before it ends.
+    fn call(&self, call: StoreCall) -> BoxFuture<'static, Result<bool, Error>>;
 }
 
 /// One call of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct StoreCall {
     /// Which one.
-    pub function: Function,
+    pub function: StoreFunction,
     /// The keyed hash of a session key, in hexadecimal digits.
     pub key: String,
     /// The token of the call that holds the key; none where it does not matter who does.
@@ -56,7 +56,7 @@ pub struct Step {
 
 /// The functions of a store by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Function {
+pub enum StoreFunction {
     /// Takes a key that nobody holds, or prolongs the owner's reservation; says whether the owner holds it now.
     Reserve,
     /// Turns the owner's reservation into a session; says whether it was still the owner's.
@@ -67,7 +67,7 @@ pub enum Function {
     Invalidate,
 }
 
-impl Function {
+impl StoreFunction {
     /// As the configuration has it: `reserve`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -79,13 +79,13 @@ impl Function {
         }
     }
 
-    fn of(self, key: KeyHash) -> Step {
-        Step { function: self, key: hex(key.0), owner: None, life: None }
+    fn of(self, key: KeyHash) -> StoreCall {
+        StoreCall { function: self, key: hex(key.0), owner: None, life: None }
     }
 }
 
-impl Step {
-    /// The error of a step that did not succeed; `how` completes the sentence "`sessionStore.reserve` …".
+impl StoreCall {
+    /// The error of a call that did not succeed; `how` completes the sentence "`sessionStore.reserve` …".
     #[must_use]
     pub fn failed(&self, how: impl fmt::Display) -> Error {
         let name = self.function.as_str();
@@ -109,19 +109,19 @@ fn hex(bytes: [u8; 16]) -> String {
 
 /// The sessions in such a store.
 pub(crate) struct CustomSessions {
-    functions: Arc<dyn Functions>,
+    functions: Arc<dyn StoreFunctions>,
     available: AtomicBool,
     failures: AtomicU64,
 }
 
 impl CustomSessions {
-    pub(crate) fn new(functions: Arc<dyn Functions>) -> Self {
+    pub(crate) fn new(functions: Arc<dyn StoreFunctions>) -> Self {
         Self { functions, available: AtomicBool::new(true), failures: AtomicU64::new(0) }
     }
 
-    async fn take(&self, step: Step, until: Instant) -> Result<bool, Error> {
-        let late = step.failed(format_args!("did not settle within {} ms", STEP_LIMIT.as_millis()));
-        let outcome = timeout_at(until - MARGIN, self.functions.call(step)).await.unwrap_or(Err(late));
+    async fn take(&self, call: StoreCall, until: Instant) -> Result<bool, Error> {
+        let late = call.failed(format_args!("did not settle within {} ms", STEP_LIMIT.as_millis()));
+        let outcome = timeout_at(until - MARGIN, self.functions.call(call)).await.unwrap_or(Err(late));
         self.available.store(outcome.is_ok(), Ordering::Relaxed);
         if outcome.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
@@ -129,18 +129,18 @@ impl CustomSessions {
         outcome
     }
 
-    async fn end(&self, step: Step, until: Instant) -> Result<(), Error> {
-        self.take(step, until).await.map(drop)
+    async fn end(&self, call: StoreCall, until: Instant) -> Result<(), Error> {
+        self.take(call, until).await.map(drop)
     }
 }
 
 impl SessionStore for CustomSessions {
     fn reserve(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, bool> {
-        self.take(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
+        self.take(StoreFunction::Reserve.of(key).by(owner).lasting(life), until).boxed()
     }
 
     fn extend(&self, key: KeyHash, owner: OwnerToken, life: Duration, until: Instant) -> StoreFuture<'_, ()> {
-        self.end(Function::Reserve.of(key).by(owner).lasting(life), until).boxed()
+        self.end(StoreFunction::Reserve.of(key).by(owner).lasting(life), until).boxed()
     }
 
     fn commit(&self, commit: &SessionCommit, until: Instant) -> StoreFuture<'_, ()> {
@@ -148,15 +148,15 @@ impl SessionStore for CustomSessions {
         if life < Duration::from_millis(1) {
             return async { Ok(()) }.boxed();
         }
-        self.end(Function::Commit.of(commit.key).by(commit.owner).lasting(life), until).boxed()
+        self.end(StoreFunction::Commit.of(commit.key).by(commit.owner).lasting(life), until).boxed()
     }
 
     fn release(&self, key: KeyHash, owner: OwnerToken, _: Option<Guest>, until: Instant) -> StoreFuture<'_, ()> {
-        self.end(Function::Release.of(key).by(owner), until).boxed()
+        self.end(StoreFunction::Release.of(key).by(owner), until).boxed()
     }
 
     fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()> {
-        self.end(Function::Invalidate.of(key), until).boxed()
+        self.end(StoreFunction::Invalidate.of(key), until).boxed()
     }
 
     /// No guest is kept: such a store does not encrypt what it is given.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::delivery_order::Sequence;
 use super::index::Phase;
 use super::queue::{Loaded, Question};
-use super::record::Record;
+use super::record::EventRecord;
 use super::retry::Verdict;
 use super::state::OutboxState;
 use super::store::Change;
@@ -71,7 +71,7 @@ fn begin(state: &Arc<OutboxState>, under_way: &mut JoinSet<()>) -> (Phase, Optio
 }
 
 impl OutboxState {
-    async fn attempt(self: Arc<Self>, sequence: Sequence, fresh: Option<Record>) {
+    async fn attempt(self: Arc<Self>, sequence: Sequence, fresh: Option<EventRecord>) {
         let record = match fresh {
             Some(record) => record,
             None => match self.queue.ask(|answer| Question::Load(sequence, answer)).await {
@@ -93,7 +93,7 @@ impl OutboxState {
         }
     }
 
-    fn failed(&self, sequence: Sequence, mut record: Record, failure: &Failure) {
+    fn failed(&self, sequence: Sequence, mut record: EventRecord, failure: &Failure) {
         record.failed(webhook_client::reason(failure), failure.status());
         let waited = Duration::from_millis(record.waited);
         match self.retry.judge(failure, record.attempts, waited) {

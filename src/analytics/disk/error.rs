@@ -64,7 +64,7 @@ pub(super) enum StoreError {
     Damaged(#[from] Damage),
     /// The system refuses, or the file is a newer version's.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] StoreRefusal),
 }
 
 /// How damage was noticed.
@@ -83,7 +83,7 @@ pub(super) enum Damage {
 
 /// Why a file that is not damaged cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum StoreRefusal {
     #[error("it has the format {0} of a newer version")]
     NewerFormat(u64),
     #[error("outbox.path {0}")]
@@ -106,7 +106,7 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
             | redb::Error::TableTypeMismatch { .. }
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TypeDefinitionChanged { .. }) => Damage::Database(error).into(),
-            error => Refusal::Database(error).into(),
+            error => StoreRefusal::Database(error).into(),
         }
     }
 }

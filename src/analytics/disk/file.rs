@@ -12,13 +12,13 @@ const SIGNATURE: [u8; 9] = *b"redb\x1a\n\xa9\r\n";
 
 /// The file of one outbox, locked as long as this lives. The system frees the lock when a process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Locked {
+pub(super) struct LockedFile {
     path: PathBuf,
     /// None → the file was set aside, and there is no other one yet.
     file: Option<File>,
 }
 
-impl Locked {
+impl LockedFile {
     /// Opens or makes the file. Fast: no more than its beginning is read.
     pub(super) fn open(path: &Path) -> Result<Self, PathError> {
         // A later change of the working directory must not lead elsewhere.
@@ -48,7 +48,7 @@ impl Locked {
     }
 }
 
-impl Drop for Locked {
+impl Drop for LockedFile {
     fn drop(&mut self) {
         // A copy of the handle may live a moment longer.
         if let Some(file) = &self.file {
@@ -96,12 +96,12 @@ mod tests {
     #[test]
     fn a_second_owner_is_refused_until_the_first_has_gone() {
         let folder = Folder::new();
-        let mut first = Locked::open(&folder.file("outbox")).unwrap();
+        let mut first = LockedFile::open(&folder.file("outbox")).unwrap();
         let copy = first.handle().unwrap();
-        let error = Error::from(Locked::open(&folder.file("outbox")).unwrap_err());
+        let error = Error::from(LockedFile::open(&folder.file("outbox")).unwrap_err());
         assert!(error.details().message.starts_with("outbox.path is in use"), "{error}");
         drop(first);
-        Locked::open(&folder.file("outbox")).unwrap();
+        LockedFile::open(&folder.file("outbox")).unwrap();
         drop(copy);
     }
 
@@ -113,7 +113,7 @@ mod tests {
             (folder.file(""), "outbox.path must name a file"),
         ];
         for (path, message) in table {
-            let error = Error::from(Locked::open(&path).unwrap_err());
+            let error = Error::from(LockedFile::open(&path).unwrap_err());
             assert!(error.details().message.starts_with(message), "{error}");
             assert!(!error.details().message.contains(&*folder.file("").to_string_lossy()), "{error}");
         }
@@ -124,7 +124,7 @@ mod tests {
     fn nobody_else_may_read_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = Folder::new();
-        let locked = Locked::open(&folder.file("outbox")).unwrap();
+        let locked = LockedFile::open(&folder.file("outbox")).unwrap();
         assert_eq!(locked.file.as_ref().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -133,13 +133,13 @@ mod tests {
         let folder = Folder::new();
         let damaged = [&SIGNATURE[..], b"something else"].concat();
         std::fs::write(folder.file("outbox"), &damaged).unwrap();
-        let mut locked = Locked::open(&folder.file("outbox")).unwrap();
+        let mut locked = LockedFile::open(&folder.file("outbox")).unwrap();
         let aside = locked.set_aside().unwrap();
         assert_eq!(std::fs::read(&aside).unwrap(), damaged);
         assert!(aside.to_string_lossy().contains("outbox.corrupt-"));
         assert_eq!(locked.handle().unwrap().metadata().unwrap().len(), 0);
         assert_eq!(std::fs::metadata(folder.file("outbox")).unwrap().len(), 0);
-        assert!(Locked::open(&folder.file("outbox")).is_err(), "the fresh one is ours");
+        assert!(LockedFile::open(&folder.file("outbox")).is_err(), "the fresh one is ours");
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             [&b"x"[..], b"{\"not\":\"an outbox\"}", b"SQLite format 3\0", b"redb", b"redb\n and more", b"\0\0x"]
         {
             std::fs::write(folder.file("other"), content).unwrap();
-            let refused = Locked::open(&folder.file("other")).map(drop);
+            let refused = LockedFile::open(&folder.file("other")).map(drop);
             let expected = if content == b"redb" {
                 Ok(())
             } else {
@@ -164,13 +164,13 @@ mod tests {
     #[test]
     fn a_file_that_could_not_be_made_after_one_was_set_aside_is_made_later() {
         let folder = Folder::new();
-        let mut locked = Locked::open(&folder.file("outbox")).unwrap();
+        let mut locked = LockedFile::open(&folder.file("outbox")).unwrap();
         locked.set_aside().unwrap();
         // Nothing can be made under the name.
         std::fs::create_dir(folder.file("outbox")).unwrap();
         assert!(locked.handle().is_err() && locked.handle().is_err());
         std::fs::remove_dir(folder.file("outbox")).unwrap();
         assert_eq!(locked.handle().unwrap().metadata().unwrap().len(), 0);
-        assert!(matches!(Locked::open(&folder.file("outbox")), Err(PathError::InUse)));
+        assert!(matches!(LockedFile::open(&folder.file("outbox")), Err(PathError::InUse)));
     }
 }

@@ -7,13 +7,14 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::testing::Folder;
-use super::{DiskOutbox, Outbox, Retry};
+use super::{DiskOutbox, OutboxSettings, Retry};
 use crate::analytics::webhook_client::WebhookClient;
 
-fn outbox(folder: &Folder, max_events: usize) -> Outbox {
-    let settings = DiskOutbox { path: folder.file("outbox"), retry: Retry::default(), max_events, max_bytes: 1 << 30 };
+fn outbox(folder: &Folder, max_events: usize) -> DiskOutbox {
+    let settings =
+        OutboxSettings { path: folder.file("outbox"), retry: Retry::default(), max_events, max_bytes: 1 << 30 };
     // Nothing is listening there: what was tried still waits.
-    Outbox::open(WebhookClient::to_port(9), settings, Arc::new(drop)).unwrap()
+    DiskOutbox::open(WebhookClient::to_port(9), settings, Arc::new(drop)).unwrap()
 }
 
 fn later() -> Instant {

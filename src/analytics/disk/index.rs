@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::dead_letters::DeadLetters;
 use super::delivery_order::{DeliveryOrder, Sequence};
 use super::error::Unavailable;
-use super::record::Record;
+use super::record::EventRecord;
 use super::store::{Change, Changes, Sizes};
 
 /// Bytes that are reserved for an event before its size is known. Most events take half as many.
@@ -42,16 +42,16 @@ pub(super) enum Phase {
 }
 
 /// Room for one event: of a call under way, or of what it has handed over to the writer.
-pub(in crate::analytics) struct Place(#[expect(dead_code, reason = "is counted")] Arc<()>);
+pub(in crate::analytics) struct DiskPlace(#[expect(dead_code, reason = "is counted")] Arc<()>);
 
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) phase: Phase,
     pub(super) order: DeliveryOrder,
     /// New events that are still in memory.
-    pub(super) fresh: HashMap<Sequence, Record>,
+    pub(super) fresh: HashMap<Sequence, EventRecord>,
     pub(super) dead: DeadLetters,
-    /// Has a clone in each [`Place`].
+    /// Has a clone in each [`DiskPlace`].
     reserved: Arc<()>,
     /// Has a clone in each event that the writer has not noted here yet.
     pub(super) handed_over: Arc<()>,
@@ -68,7 +68,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Reserves room for an event. `None` while the file is being read.
-    pub(super) fn admit(&self, bounds: Bounds) -> Option<Result<Place, Unavailable>> {
+    pub(super) fn admit(&self, bounds: Bounds) -> Option<Result<DiskPlace, Unavailable>> {
         if let Some(cause) = &self.unusable {
             return Some(Err(Unavailable::Unusable { cause: cause.clone() }));
         }
@@ -83,13 +83,20 @@ impl Index {
         } else if bytes >= bounds.bytes {
             "outbox.maxBytes"
         } else {
-            return Some(Ok(Place(Arc::clone(&self.reserved))));
+            return Some(Ok(DiskPlace(Arc::clone(&self.reserved))));
         };
         Some(Err(Unavailable::Full { bound, waiting, dead }))
     }
 
     /// Notes an event that was found in the file.
-    pub(super) fn found(&mut self, sequence: Sequence, record: &Record, size: usize, now: Instant, wait: Duration) {
+    pub(super) fn found(
+        &mut self,
+        sequence: Sequence,
+        record: &EventRecord,
+        size: usize,
+        now: Instant,
+        wait: Duration,
+    ) {
         let due = (record.attempts > 0).then(|| now + wait);
         let guest = self.hasher.hash_one(&record.guest_id);
         self.order.add(sequence, guest, size, due);
@@ -153,7 +160,7 @@ impl Index {
         self.order.bytes() + self.dead.bytes()
     }
 
-    fn add(&mut self, sequence: Sequence, record: Record, size: usize) {
+    fn add(&mut self, sequence: Sequence, record: EventRecord, size: usize) {
         let guest = self.hasher.hash_one(&record.guest_id);
         self.order.add(sequence, guest, size, None);
         if self.fresh.len() < MOST_FRESH {
@@ -168,8 +175,8 @@ mod tests {
     use super::*;
     use crate::error::{Code, Error};
 
-    fn record(guest: &str) -> Record {
-        Record::new(guest, "{}".into()).unwrap()
+    fn record(guest: &str) -> EventRecord {
+        EventRecord::new(guest, "{}".into()).unwrap()
     }
 
     fn open() -> Index {

@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-pub(in crate::analytics) use index::Place;
+pub(in crate::analytics) use index::DiskPlace;
 pub use retry::Retry;
 pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
 
@@ -52,10 +52,10 @@ use crate::error::{Code, Error};
 use crate::sync::lock;
 use delivery_order::Sequence;
 use error::{Unavailable, UnknownLetter};
-use file::Locked;
+use file::LockedFile;
 use index::{Bounds, Phase};
-use queue::{Question, Queue};
-use record::Record;
+use queue::{Question, WriteQueue};
+use record::EventRecord;
 use state::OutboxState;
 use writer::Writer;
 
@@ -64,7 +64,7 @@ const PAGE: usize = 256;
 
 /// Where events are kept, how many, and how long they are tried.
 #[derive(Debug, Clone)]
-pub struct DiskOutbox {
+pub struct OutboxSettings {
     /// The file. Its directory must exist.
     pub path: PathBuf,
     /// When events are tried again.
@@ -77,21 +77,21 @@ pub struct DiskOutbox {
 
 /// Events on their way, by way of a file. When the last clone goes, the deliveries end and the file is free.
 #[derive(Clone)]
-pub(super) struct Outbox(Arc<Owner>);
+pub(super) struct DiskOutbox(Arc<Owner>);
 
 struct Owner(Arc<OutboxState>);
 
-impl Outbox {
+impl DiskOutbox {
     /// Takes the file at once, and reads it on a thread of its own.
     pub(super) fn open(
         webhook_client: WebhookClient,
-        settings: DiskOutbox,
+        settings: OutboxSettings,
         on_notice: OnNotice,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(Code::Internal, "An outbox on disk needs a Tokio runtime").with_cause(error.to_string())
         })?;
-        let file = Locked::open(&settings.path)?;
+        let file = LockedFile::open(&settings.path)?;
         let describe = |last: &str, count| {
             Notice::DeadLetter(format!("{last}; dead letters since the last such warning: {count})"))
         };
@@ -101,7 +101,7 @@ impl Outbox {
             retry: settings.retry,
             bounds: Bounds { events: settings.max_events, bytes: settings.max_bytes },
             on_notice,
-            queue: Queue::default(),
+            queue: WriteQueue::default(),
             index: Mutex::default(),
             dead_letters,
             loaded: Notify::new(),
@@ -119,7 +119,7 @@ impl Outbox {
     }
 
     /// Room for an event, or why there is none.
-    pub(super) async fn admit(&self) -> Result<Place, Error> {
+    pub(super) async fn admit(&self) -> Result<DiskPlace, Error> {
         let state = self.state();
         loop {
             let loaded = state.loaded.notified();
@@ -133,8 +133,8 @@ impl Outbox {
 
     /// Takes an event over and waits until it is safe: on disk, or, when the disk does not take it, among those that are
     /// delivered from memory. Not beyond `until`: the guest exists, whatever the disk does.
-    pub(super) async fn post(&self, place: Option<Place>, guest_id: &str, body: String, until: Instant) {
-        let Some(record) = Record::new(guest_id, body) else { return };
+    pub(super) async fn post(&self, place: Option<DiskPlace>, guest_id: &str, body: String, until: Instant) {
+        let Some(record) = EventRecord::new(guest_id, body) else { return };
         let handed_over = Arc::clone(&lock(&self.state().index).handed_over);
         let saved = self.state().queue.post(record, (place, handed_over));
         // The error is one of the writer's, who has told of it.

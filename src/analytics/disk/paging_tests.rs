@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::delivery_order::Sequence;
-use super::record::Record;
+use super::record::EventRecord;
 use super::store::{Change, Store};
 use super::testing::Folder;
-use super::{DiskOutbox, Outbox, PAGE, Retry};
+use super::{DiskOutbox, OutboxSettings, PAGE, Retry};
 use crate::analytics::webhook_client::WebhookClient;
 use crate::error::Code;
 use crate::sync::lock;
@@ -17,19 +17,19 @@ use crate::sync::lock;
 const LETTERS: usize = 4 * PAGE + 1;
 
 /// An outbox with so many dead letters, and their ids.
-fn outbox(folder: &Folder) -> (Outbox, Vec<String>) {
+fn outbox(folder: &Folder) -> (DiskOutbox, Vec<String>) {
     let path = folder.file("outbox");
-    let records: Vec<_> = (0..LETTERS).map(|_| Record::new("guest", "{}".into()).unwrap()).collect();
+    let records: Vec<_> = (0..LETTERS).map(|_| EventRecord::new("guest", "{}".into()).unwrap()).collect();
     let ids = records.iter().map(|record| record.id.clone()).collect();
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
     let places = 1 as Sequence..;
     Store::open(file).unwrap().commit(&places.zip(records.into_iter().map(Change::DeadLetter)).collect()).unwrap();
-    let settings = DiskOutbox { path, retry: Retry::default(), max_events: 10_000, max_bytes: 1 << 30 };
+    let settings = OutboxSettings { path, retry: Retry::default(), max_events: 10_000, max_bytes: 1 << 30 };
     // Nothing is listening there; no attempt matters here.
-    (Outbox::open(WebhookClient::to_port(9), settings, Arc::new(drop)).unwrap(), ids)
+    (DiskOutbox::open(WebhookClient::to_port(9), settings, Arc::new(drop)).unwrap(), ids)
 }
 
-async fn ids(outbox: &Outbox, limit: Option<usize>, after: Option<&str>) -> Vec<String> {
+async fn ids(outbox: &DiskOutbox, limit: Option<usize>, after: Option<&str>) -> Vec<String> {
     let json = outbox.dead_letters(limit, after).await.unwrap();
     let letters: Vec<Value> = serde_json::from_str(&json).unwrap();
     letters.iter().map(|letter| letter["id"].as_str().unwrap().to_owned()).collect()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::delivery_order::Sequence;
-use super::index::Place;
-use super::record::Record;
+use super::index::DiskPlace;
+use super::record::EventRecord;
 use super::store::{Change, Changes};
 use crate::sync::lock;
 
@@ -39,7 +39,7 @@ pub(super) struct Page {
 }
 
 /// An event that was asked for, or nothing where there is none in the file.
-pub(super) struct Loaded(pub(super) Option<Record>);
+pub(super) struct Loaded(pub(super) Option<EventRecord>);
 
 /// A new event, and who waits for it.
 pub(super) struct Post {
@@ -49,11 +49,11 @@ pub(super) struct Post {
     pub(super) counted: Counted,
 }
 
-pub(super) type Counted = (Option<Place>, Arc<()>);
+pub(super) type Counted = (Option<DiskPlace>, Arc<()>);
 
 /// All that has gathered.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct WriteBatch {
     pub(super) changes: Changes,
     /// New events among the changes.
     pub(super) posts: Vec<Post>,
@@ -64,21 +64,21 @@ pub(super) struct Batch {
 
 /// Between many who post and the one who writes.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct WriteQueue {
     batch: Mutex<Gathering>,
     wake: Condvar,
 }
 
 #[derive(Default)]
 struct Gathering {
-    batch: Batch,
+    batch: WriteBatch,
     next: Sequence,
     is_urgent: bool,
     /// The writer has gone.
     is_closed: bool,
 }
 
-impl Queue {
+impl WriteQueue {
     /// Numbers begin here.
     pub(super) fn begin(&self, next: Sequence) {
         lock(&self.batch).next = next;
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     /// A new event; the receiver hears when it is safe, or hears its sender go when it could not be written.
-    pub(super) fn post(&self, record: Record, counted: Counted) -> oneshot::Receiver<()> {
+    pub(super) fn post(&self, record: EventRecord, counted: Counted) -> oneshot::Receiver<()> {
         let (saved, receiver) = oneshot::channel();
         self.urge(|gathering| {
             gathering.next += 1;
@@ -129,7 +129,7 @@ impl Queue {
     pub(super) fn close(&self) {
         let mut gathering = lock(&self.batch);
         gathering.is_closed = true;
-        gathering.batch = Batch::default();
+        gathering.batch = WriteBatch::default();
     }
 
     fn urge(&self, put: impl FnOnce(&mut Gathering)) {
@@ -146,7 +146,7 @@ impl Queue {
     }
 
     /// Waits for work, at most `limit`, and takes all of it, and what follows within `gather`.
-    pub(super) fn take(&self, limit: Option<Duration>, gather: Duration) -> Batch {
+    pub(super) fn take(&self, limit: Option<Duration>, gather: Duration) -> WriteBatch {
         let mut gathering = lock(&self.batch);
         while !gathering.is_urgent {
             let patience = if gathering.batch.changes.is_empty() { limit } else { Some(LAZY) };
@@ -174,13 +174,13 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record::new("guest", "{}".into()).unwrap()
+    fn record() -> EventRecord {
+        EventRecord::new("guest", "{}".into()).unwrap()
     }
 
     #[test]
     fn everything_that_gathered_is_taken_at_once() {
-        let queue = Queue::default();
+        let queue = WriteQueue::default();
         queue.begin(41);
         let receivers: Vec<_> = (0..3).map(|_| queue.post(record(), (None, Arc::default()))).collect();
         queue.change(7, Change::Remove);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_delivered_before_it_is_written_is_not_written() {
-        let queue = Queue::default();
+        let queue = WriteQueue::default();
         let _safe = queue.post(record(), (None, Arc::default()));
         queue.change(1, Change::Remove);
         assert!(matches!(queue.take(None, Duration::ZERO).changes[&1], Change::Remove));
@@ -200,20 +200,20 @@ mod tests {
 
     #[test]
     fn a_change_that_nobody_waits_for_is_taken_all_the_same() {
-        let queue = Queue::default();
+        let queue = WriteQueue::default();
         queue.change(1, Change::Remove);
         assert_eq!(queue.take(None, Duration::ZERO).changes.len(), 1);
     }
 
     #[test]
     fn the_last_batch_says_so() {
-        let queue = Queue::default();
+        let queue = WriteQueue::default();
         queue.end();
         assert!(queue.take(None, Duration::ZERO).is_last);
     }
 
     #[test]
     fn waiting_ends_with_the_limit() {
-        assert!(Queue::default().take(Some(Duration::from_millis(1)), Duration::ZERO).changes.is_empty());
+        assert!(WriteQueue::default().take(Some(Duration::from_millis(1)), Duration::ZERO).changes.is_empty());
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn wall_now() -> WallTime {
 /// An event with its history.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record {
+pub(super) struct EventRecord {
     /// The `webhook-id`.
     pub(super) id: String,
     pub(super) guest_id: String,
@@ -47,7 +47,7 @@ pub(super) struct Record {
     pub(super) event: Box<RawValue>,
 }
 
-impl Record {
+impl EventRecord {
     /// A new event. `None` when `body` is not JSON.
     pub(super) fn new(guest_id: &str, body: String) -> Option<Self> {
         Some(Self {
@@ -116,9 +116,9 @@ impl Record {
 }
 
 /// Without the event, which has an address in it.
-impl fmt::Debug for Record {
+impl fmt::Debug for EventRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("id", &self.id).field("attempts", &self.attempts).finish_non_exhaustive()
+        f.debug_struct("EventRecord").field("id", &self.id).field("attempts", &self.attempts).finish_non_exhaustive()
     }
 }
 
@@ -137,8 +137,8 @@ pub(super) struct DeadLetter<'a> {
     last_attempt: String,
 }
 
-impl<'a> From<&'a Record> for DeadLetter<'a> {
-    fn from(record: &'a Record) -> Self {
+impl<'a> From<&'a EventRecord> for DeadLetter<'a> {
+    fn from(record: &'a EventRecord) -> Self {
         let text = |time: Option<WallTime>| {
             let time = SystemTime::UNIX_EPOCH + Duration::from_millis(time.unwrap_or_default());
             humantime::format_rfc3339_millis(time).to_string()
@@ -162,8 +162,8 @@ mod tests {
 
     use super::*;
 
-    fn record() -> Record {
-        Record::new("guest-1", r#"{"guestId":"guest-1","crmTier":1.0e2,"email":"é@example.com"}"#.into()).unwrap()
+    fn record() -> EventRecord {
+        EventRecord::new("guest-1", r#"{"guestId":"guest-1","crmTier":1.0e2,"email":"é@example.com"}"#.into()).unwrap()
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         let mut record = record();
         record.failed("status 500".into(), Some(500));
         record.put_off(Duration::from_secs(5));
-        let read = Record::decode(&record.encode()).unwrap();
+        let read = EventRecord::decode(&record.encode()).unwrap();
         assert_eq!(read.encode(), record.encode());
         assert_eq!((&read.id, read.attempts, read.status, read.wait), (&record.id, 1, Some(500), 5000));
         assert_eq!(read.event.get(), r#"{"guestId":"guest-1","crmTier":1.0e2,"email":"é@example.com"}"#);
@@ -208,8 +208,8 @@ mod tests {
             let mut damaged = whole.clone();
             let at = at % damaged.len();
             damaged[at] ^= 1 << bit;
-            prop_assert!(Record::decode(&damaged).is_none());
-            prop_assert!(Record::decode(&whole[..cut % whole.len()]).is_none());
+            prop_assert!(EventRecord::decode(&damaged).is_none());
+            prop_assert!(EventRecord::decode(&whole[..cut % whole.len()]).is_none());
         }
     }
 }

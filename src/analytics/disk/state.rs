@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use super::index::{Bounds, Index, Phase};
-use super::queue::Queue;
+use super::queue::WriteQueue;
 use super::retry::Retry;
 use crate::analytics::losses::Losses;
 use crate::analytics::notice::OnNotice;
@@ -18,7 +18,7 @@ pub(super) struct OutboxState {
     pub(super) retry: Retry,
     pub(super) bounds: Bounds,
     pub(super) on_notice: OnNotice,
-    pub(super) queue: Queue,
+    pub(super) queue: WriteQueue,
     pub(super) index: Mutex<Index>,
     pub(super) dead_letters: Arc<Losses>,
     /// The file has been read, or cannot be.

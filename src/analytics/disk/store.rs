@@ -11,8 +11,8 @@ use redb::{
 };
 
 use super::delivery_order::Sequence;
-use super::error::{Damage, Refusal, StoreError};
-use super::record::Record;
+use super::error::{Damage, StoreError, StoreRefusal};
+use super::record::EventRecord;
 
 const WAITING: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("waiting");
 const DEAD: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("dead");
@@ -34,7 +34,7 @@ const MOSTLY_EMPTY: u64 = 4;
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EventState {
     Waiting,
     Dead,
 }
@@ -43,9 +43,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     /// It waits, or waits with another history.
-    Put(Record),
+    Put(EventRecord),
     /// It is a dead letter.
-    DeadLetter(Record),
+    DeadLetter(EventRecord),
     /// It was delivered, or thrown away.
     Remove,
 }
@@ -59,9 +59,9 @@ pub(super) struct Store(Database);
 
 /// A file that is locked already: redb's own locks, when it lets go of them, would take ours along.
 #[derive(Debug)]
-struct Locked(FileBackend);
+struct LockedBackend(FileBackend);
 
-impl StorageBackend for Locked {
+impl StorageBackend for LockedBackend {
     fn len(&self) -> io::Result<u64> {
         self.0.len()
     }
@@ -91,7 +91,7 @@ impl Store {
             let mut database = Builder::new()
                 .set_cache_size(CACHE)
                 .set_check_integrity_on_open(true)
-                .create_with_backend(Locked(FileBackend::new(file)?))?;
+                .create_with_backend(LockedBackend(FileBackend::new(file)?))?;
             let transaction = database.begin_write()?;
             {
                 transaction.open_table(WAITING)?;
@@ -101,7 +101,7 @@ impl Store {
                 match format {
                     None => drop(about.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?),
                     Some(FORMAT) => {}
-                    Some(other) => return Err(Refusal::NewerFormat(other).into()),
+                    Some(other) => return Err(StoreRefusal::NewerFormat(other).into()),
                 }
             }
             let is_wasteful = length > WORTH_COMPACTING && length / MOSTLY_EMPTY > transaction.stats()?.stored_bytes();
@@ -114,10 +114,13 @@ impl Store {
     }
 
     /// Shows every event that waits, then every dead letter, each in order, with its bytes.
-    pub(super) fn scan(&self, mut see: impl FnMut(Kind, Sequence, &Record, usize)) -> Result<(), StoreError> {
+    pub(super) fn scan(
+        &self,
+        mut see: impl FnMut(EventState, Sequence, &EventRecord, usize),
+    ) -> Result<(), StoreError> {
         guarded(|| {
             let transaction = self.0.begin_read()?;
-            for (kind, table) in [(Kind::Waiting, WAITING), (Kind::Dead, DEAD)] {
+            for (kind, table) in [(EventState::Waiting, WAITING), (EventState::Dead, DEAD)] {
                 for entry in transaction.open_table(table)?.iter()? {
                     let (sequence, bytes) = entry?;
                     see(kind, sequence.value(), &decode(bytes.value())?, bytes.value().len());
@@ -161,7 +164,7 @@ impl Store {
     }
 
     /// An event that waits.
-    pub(super) fn load(&self, sequence: Sequence) -> Result<Option<Record>, StoreError> {
+    pub(super) fn load(&self, sequence: Sequence) -> Result<Option<EventRecord>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(WAITING)?;
             table.get(sequence)?.map(|bytes| decode(bytes.value())).transpose()
@@ -169,7 +172,7 @@ impl Store {
     }
 
     /// At most this many dead letters, in order; those behind `after`.
-    pub(super) fn dead(&self, after: Sequence, most: usize) -> Result<Vec<(Sequence, Record)>, StoreError> {
+    pub(super) fn dead(&self, after: Sequence, most: usize) -> Result<Vec<(Sequence, EventRecord)>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(DEAD)?;
             let mut dead = Vec::new();
@@ -182,7 +185,7 @@ impl Store {
     }
 
     /// The dead letters at these places, where there are any.
-    pub(super) fn dead_at(&self, places: &[Sequence]) -> Result<Vec<(Sequence, Record)>, StoreError> {
+    pub(super) fn dead_at(&self, places: &[Sequence]) -> Result<Vec<(Sequence, EventRecord)>, StoreError> {
         guarded(|| {
             let table = self.0.begin_read()?.open_table(DEAD)?;
             let mut dead = Vec::with_capacity(places.len());
@@ -201,8 +204,8 @@ fn format_of(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
-    Record::decode(bytes).ok_or_else(|| Damage::Checksum.into())
+fn decode(bytes: &[u8]) -> Result<EventRecord, StoreError> {
+    EventRecord::decode(bytes).ok_or_else(|| Damage::Checksum.into())
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::delivery_order::Sequence;
 use super::error::StoreError;
 use super::index::Index;
-use super::record::{self, Record};
-use super::store::{Change, Changes, Kind, Store};
+use super::record::{self, EventRecord};
+use super::store::{Change, Changes, EventState, Store};
 use super::testing::Folder;
 
 const PAGE: u64 = 4096;
@@ -26,9 +26,9 @@ fn file(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap()
 }
 
-fn record(number: Sequence) -> Record {
+fn record(number: Sequence) -> EventRecord {
     let body = format!(r#"{{"guestId":"guest-{number}","email":"guest-{number}@example.com","channelId":"web"}}"#);
-    Record::new(&format!("guest-{number}"), body).unwrap()
+    EventRecord::new(&format!("guest-{number}"), body).unwrap()
 }
 
 fn all(numbers: RangeInclusive<Sequence>, change: impl Fn(Sequence) -> Change) -> Changes {
@@ -40,7 +40,7 @@ type Contents = (Vec<(Sequence, String)>, Vec<(Sequence, String)>);
 fn contents(store: &Store) -> Result<Contents, StoreError> {
     let (mut waiting, mut dead) = (Vec::new(), Vec::new());
     store.scan(|kind, sequence, record, _| {
-        let side = if kind == Kind::Waiting { &mut waiting } else { &mut dead };
+        let side = if kind == EventState::Waiting { &mut waiting } else { &mut dead };
         side.push((sequence, record.id.clone()));
     })?;
     Ok((waiting, dead))
@@ -97,7 +97,7 @@ fn a_large_file_that_is_mostly_empty_is_made_smaller_when_it_is_opened() {
     let length = || std::fs::metadata(folder.file("outbox")).unwrap().len();
     let large = |number: Sequence| {
         let body = serde_json::Value::from("x".repeat(60_000)).to_string();
-        Change::Put(Record::new(&number.to_string(), body).unwrap())
+        Change::Put(EventRecord::new(&number.to_string(), body).unwrap())
     };
     let store = Store::open(file(&folder.file("outbox"))).unwrap();
     store.commit(&all(1..=1200, large)).unwrap();

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::delivery_order::Sequence;
-use super::error::{Damage, Refusal, StoreError};
-use super::file::Locked;
+use super::error::{Damage, StoreError, StoreRefusal};
+use super::file::LockedFile;
 use super::index::{Index, Phase};
 use super::queue::{Counted, Loaded, Page, Question};
 use super::record::{self, DeadLetter};
 use super::state::OutboxState;
-use super::store::{Change, Changes, Kind, Sizes, Store};
+use super::store::{Change, Changes, EventState, Sizes, Store};
 use crate::analytics::notice::Notice;
 use crate::sync::lock;
 
@@ -27,7 +27,7 @@ const GATHER: Duration = Duration::from_millis(2);
 
 pub(super) struct Writer {
     state: Arc<OutboxState>,
-    file: Locked,
+    file: LockedFile,
     /// None → the file cannot be used at the moment.
     store: Option<Store>,
     /// When to open it again.
@@ -38,7 +38,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; reads what is in the file there, and ends when the queue does.
-    pub(super) fn start(state: Arc<OutboxState>, file: Locked) -> std::io::Result<()> {
+    pub(super) fn start(state: Arc<OutboxState>, file: LockedFile) -> std::io::Result<()> {
         let writer = Self { state, file, store: None, next_try: Instant::now(), pending: Changes::new() };
         std::thread::Builder::new().name("genesys-outbox".into()).spawn(move || writer.run()).map(drop)
     }
@@ -97,7 +97,7 @@ impl Writer {
     }
 
     fn try_open(&mut self) -> Result<Store, StoreError> {
-        let handle = self.file.handle().map_err(Refusal::Path)?;
+        let handle = self.file.handle().map_err(StoreRefusal::Path)?;
         let store = Store::open(handle)?;
         let is_loading = lock(&self.state.index).phase == Phase::Loading;
         if is_loading { self.load(&store).map(|()| store) } else { Ok(store) }
@@ -110,8 +110,8 @@ impl Writer {
         store.scan(|kind, sequence, record, size| {
             last = last.max(sequence);
             match kind {
-                Kind::Waiting => index.found(sequence, record, size, now, record.remaining(wall)),
-                Kind::Dead => index.dead.add(sequence, &record.id, size),
+                EventState::Waiting => index.found(sequence, record, size, now, record.remaining(wall)),
+                EventState::Dead => index.dead.add(sequence, &record.id, size),
             }
         })?;
         self.state.queue.begin(last);
@@ -127,7 +127,7 @@ impl Writer {
     /// Sets a damaged file aside and begins an empty one.
     fn replace(&mut self, damage: &Damage) -> Result<Store, StoreError> {
         self.store = None;
-        let aside = self.file.set_aside().map_err(Refusal::Io)?;
+        let aside = self.file.set_aside().map_err(StoreRefusal::Io)?;
         (self.state.on_notice)(Notice::SetAside(format!(
             "The outbox file was damaged ({damage}). It is {} now, and a new one is in use; events that waited in it are \
              not sent",
