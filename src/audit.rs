@@ -46,6 +46,10 @@ pub enum Enrichment {
     Failed,
     /// There was no profile.
     Skipped,
+    /// Whoever starts the conversation is to give it the profile's fields.
+    Deferred,
+    /// Some of the profile's fields found no room.
+    Partial,
 }
 
 impl Enrichment {
@@ -56,6 +60,8 @@ impl Enrichment {
             Self::Applied => "applied",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Deferred => "deferred",
+            Self::Partial => "partial",
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::crm::Profile;
 use crate::guest::Guest;
-use crate::guest_api::CREATIONS;
+use crate::guest_api::engagements::CREATIONS;
 use crate::net::limiter::AdaptiveLimiter;
 pub use crate::net::limiter::group::{GROUPS, RateLimitGroup};
 pub use crate::net::limiter::shared::{Allowance, GroupAllowance, GroupUsage, SharedLimiter, UsageReport};

@@ -9,10 +9,13 @@ use tokio::time::Instant;
 
 use crate::analytics::{Event, Outbox, Place, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
+use crate::caller::CallContext;
 use crate::crm::{Crm, Profile};
 use crate::error::{Code, Error};
-use crate::guest_api::{CallContext, GuestApi};
+use crate::guest::Guest;
+use crate::guest_api::{Created, GuestApi};
 use crate::json::Members;
+use crate::secret::Secret;
 use crate::validation::GuestRequest;
 
 /// Whom a report is about.
@@ -30,7 +33,7 @@ pub(crate) struct Enricher {
     /// None → no lookup.
     pub(crate) crm: Option<Crm>,
     /// None → no attributes are written.
-    pub(crate) api: Option<Arc<GuestApi>>,
+    pub(crate) api: Option<Arc<dyn GuestApi>>,
     /// None → nothing is sent.
     pub(crate) outbox: Option<Outbox>,
     pub(crate) auditor: Auditor,
@@ -55,6 +58,7 @@ impl Enricher {
     ) -> Result<String, Error> {
         let context = CallContext::new(total);
         let place = self.admit(&context).await?;
+        let whole = guest;
         let read = |json| {
             Members::parse(json).ok_or_else(|| Error::new(Code::Internal, "A guest and a request must be objects"))
         };
@@ -64,10 +68,19 @@ impl Enricher {
             (text(&guest, "guestId"), text(&request, "email"), text(&request, "channelId"));
         let profile = self.profile(&email, &context).await;
         let attributes = request.get("attributes").map(RawValue::get);
-        let enrichment = self.apply(&guest_id, attributes, profile.as_ref(), &context).await;
+        let expires_in = guest.number("expiresIn").unwrap_or_default() as u64;
+        let guest = Guest {
+            id: guest_id,
+            token: Secret::new(text(&guest, "token")),
+            expires_in: Duration::from_secs(expires_in),
+            refresh_token: None,
+            json: Secret::new(whole),
+        };
+        let mut created = Created { guest, session: None };
+        let enrichment = self.apply(&mut created, attributes, profile.as_ref(), &context).await;
         let whom = Authenticated {
-            guest_id: &guest_id,
-            expires_in: guest.number("expiresIn").unwrap_or_default() as u64,
+            guest_id: &created.guest.id,
+            expires_in,
             email: &email,
             consent: request.get("consent").is_some_and(|consent| consent.get() == "true"),
             channel_id: &channel_id,
@@ -94,21 +107,20 @@ impl Enricher {
         admission.map(Some)
     }
 
-    /// Writes the profile's fields to the guest. A failure is counted and told, never thrown: the guest exists.
+    /// Gives the guest its attributes. A failure is counted and told, never thrown: the guest exists.
     pub(crate) async fn apply(
         &self,
-        guest_id: &str,
+        created: &mut Created,
         attributes: Option<&str>,
         profile: Option<&Profile>,
         context: &CallContext,
     ) -> Enrichment {
-        let (Some(api), Some(profile)) = (&self.api, profile) else { return Enrichment::Skipped };
-        let merged = profile.merged_into(attributes, &Timestamp::now().to_string());
-        if api.put_attributes(guest_id, &merged, context).await.is_ok() {
-            return Enrichment::Applied;
+        let Some(api) = &self.api else { return Enrichment::Skipped };
+        let enrichment = api.enrich(created, attributes, profile, context).await;
+        if enrichment == Enrichment::Failed {
+            self.failed_updates.fetch_add(1, Ordering::Relaxed);
         }
-        self.failed_updates.fetch_add(1, Ordering::Relaxed);
-        Enrichment::Failed
+        enrichment
     }
 
     /// Posts the event. With an outbox on disk, it is safe when this returns, but not beyond `until`.

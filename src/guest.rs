@@ -7,10 +7,10 @@ use crate::net::exchange::Answer;
 use crate::secret::Secret;
 
 /// How long a session is kept when the answer does not say: the tutorial's figure for a guest token.
-const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
+pub(crate) const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
 
 /// A year: longer lives are cut, so that clock arithmetic cannot overflow.
-const LONGEST_LIFE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A guest that the API created or refreshed.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Refreshed {
 fn life(seconds: Option<f64>) -> Duration {
     seconds
         .filter(|seconds| *seconds >= 0.0)
-        .map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE_SECONDS)))
+        .map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
 }
 
 #[cfg(test)]
@@ -148,6 +148,6 @@ mod tests {
         assert_eq!(life(None), DEFAULT_LIFE);
         assert_eq!(life(Some(-1.0)), DEFAULT_LIFE);
         assert_eq!(life(Some(0.0)), Duration::ZERO);
-        assert_eq!(life(Some(f64::MAX)).as_secs(), LONGEST_LIFE_SECONDS as u64);
+        assert_eq!(life(Some(f64::MAX)), LONGEST_LIFE);
     }
 }

@@ -7,7 +7,7 @@
 //! | the story of one call | [`authenticator`], [`enrich`], [`lifecycle`], [`metrics`] |
 //! | what a caller may set | [`config`] |
 //! | what processes share | [`shared`] |
-//! | the domain | [`environment`], [`validation`], [`oauth`], [`guest_api`], [`guest`], [`rotation`], [`preflight`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
+//! | the domain | [`environment`], [`validation`], [`oauth`], [`bearer`], [`guest_api`], [`guest`], [`guest_options`], [`rotation`], [`preflight`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
 //! | the ground | [`error`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`] |
 //!
@@ -19,6 +19,7 @@
 pub mod analytics;
 pub mod audit;
 pub mod authenticator;
+pub mod bearer;
 #[doc(hidden)]
 pub mod benching;
 mod caller;
@@ -31,6 +32,7 @@ pub mod environment;
 pub mod error;
 pub mod guest;
 pub mod guest_api;
+pub mod guest_options;
 mod json;
 mod lifecycle;
 pub mod metrics;

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::error::{Code, Error};
 use crate::json::Members;
-use crate::net::exchange::{Answer, Exchange};
+use crate::net::exchange::{Answer, Exchange, basic};
 use crate::net::fault;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety};
 use crate::net::retry::{SendOptions, Sender};
@@ -65,11 +65,47 @@ pub struct Credentials {
     /// OAuth client secret.
     pub client_secret: Secret,
     /// OAuth scope, space-separated.
-    pub scope: String,
+    pub scope: Option<String>,
+    /// How the client proves who it is.
+    pub authentication: ClientAuthentication,
     /// Limit for one exchange.
     pub timeout: Duration,
     /// Limit for a fetch with its retries.
     pub total_timeout: Duration,
+}
+
+/// Where the client's id and secret stand in a token request (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// In its form, as the tutorial has it.
+    Form,
+    /// In its `Authorization` header, as Genesys' own clients have it.
+    Basic,
+}
+
+impl Credentials {
+    /// Genesys' own clients send no scope for this grant: what a client may do is set where it is made.
+    pub(crate) fn in_genesys_form(self, keeps_scope: bool) -> Self {
+        Self { authentication: ClientAuthentication::Basic, scope: self.scope.filter(|_| keeps_scope), ..self }
+    }
+
+    /// The form of a token request. The order of its fields is part of the contract.
+    fn form(&self) -> Secret {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if self.authentication == ClientAuthentication::Form {
+            form.append_pair("client_id", &self.client_id).append_pair("client_secret", self.client_secret.expose());
+        }
+        if let Some(scope) = &self.scope {
+            form.append_pair("scope", scope);
+        }
+        Secret::new(form.finish())
+    }
+
+    fn header(&self) -> Option<HeaderValue> {
+        let is_wanted = self.authentication == ClientAuthentication::Basic;
+        is_wanted.then(|| basic(&self.client_id, self.client_secret.expose())).flatten()
+    }
 }
 
 /// The access token of all processes with the same credentials.
@@ -91,6 +127,7 @@ struct Inner {
     credentials: Credentials,
     sender: Arc<Sender>,
     form: Secret,
+    authorization: Option<HeaderValue>,
     shared: Option<Box<dyn SharedAccessToken>>,
     cached: Mutex<Option<Cached>>,
     /// What the API refused last: another process may still offer it.
@@ -130,18 +167,13 @@ impl OAuth {
         sender: Arc<Sender>,
         shared: Option<Box<dyn SharedAccessToken>>,
     ) -> Self {
-        // The order of the fields is part of the contract.
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &credentials.client_id)
-            .append_pair("client_secret", credentials.client_secret.expose())
-            .append_pair("scope", &credentials.scope)
-            .finish();
+        let (form, authorization) = (credentials.form(), credentials.header());
         Self(Arc::new(Inner {
             shared,
             credentials,
             sender,
-            form: Secret::new(form),
+            form,
+            authorization,
             cached: Mutex::new(None),
             rejected: Mutex::new(None),
             single_flight: SingleFlight::default(),
@@ -235,8 +267,12 @@ impl Inner {
         };
         let known = [&self.credentials.client_secret];
         let build = || {
-            Exchange::new(Method::POST, self.credentials.token_url.clone())
-                .body("application/x-www-form-urlencoded", self.form.expose().to_owned())
+            let exchange = Exchange::new(Method::POST, self.credentials.token_url.clone())
+                .body("application/x-www-form-urlencoded", self.form.expose().to_owned());
+            match &self.authorization {
+                Some(authorization) => exchange.header("authorization", authorization.clone()),
+                None => exchange,
+            }
         };
         let (answer, attempts) =
             self.sender.send(options, build).await.map_err(|failure| failure.into_error(Code::OauthFailed, &known))?;

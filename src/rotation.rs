@@ -3,13 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
+use crate::caller::CallContext;
 use crate::error::{Code, Error};
 use crate::guest::Refreshed;
-use crate::guest_api::{CallContext, GuestApi};
+use crate::guest_api::GuestApi;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
 use crate::single_flight::SingleFlight;
@@ -35,7 +35,7 @@ pub(crate) trait SharedRotations: Send + Sync {
 
 /// Rotates refresh tokens.
 pub(crate) struct Rotation {
-    api: Arc<GuestApi>,
+    api: Arc<dyn GuestApi>,
     hasher: KeyHasher,
     used: Arc<Mutex<Used>>,
     shared: Option<Arc<dyn SharedRotations>>,
@@ -56,7 +56,7 @@ struct Successor {
 
 impl Rotation {
     /// With `shared`, all processes rotate as one.
-    pub(crate) fn new(api: Arc<GuestApi>, hasher: KeyHasher, shared: Option<Arc<dyn SharedRotations>>) -> Self {
+    pub(crate) fn new(api: Arc<dyn GuestApi>, hasher: KeyHasher, shared: Option<Arc<dyn SharedRotations>>) -> Self {
         Self { api, hasher, used: Arc::default(), shared, single_flight: SingleFlight::default() }
     }
 
@@ -70,7 +70,7 @@ impl Rotation {
                 let refresh = api.refresh(&refresh_token, &context);
                 let outcome = match &shared {
                     None => refresh.await,
-                    Some(shared) => shared.once(key, context.deadline, refresh.boxed()).await,
+                    Some(shared) => shared.once(key, context.deadline, refresh).await,
                 };
                 match outcome {
                     Ok(fresh) => {

@@ -52,8 +52,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// HMAC-SHA-256 of `data`, in lower-case hexadecimal.
 pub(crate) fn hmac_hex(key: &Secret, data: &str) -> String {
+    hex(&hmac(key, data))
+}
+
+/// HMAC-SHA-256 of `data`.
+pub(crate) fn hmac(key: &Secret, data: &str) -> [u8; 32] {
     let TokenVerifier(mac) = TokenVerifier::new(key);
-    hex(&mac.chain_update(data).finalize().into_bytes())
+    mac.chain_update(data).finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use napi_derive::napi;
 use super::bridge::{Bridge, BridgeHandle, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::{OrFailure, or_failure};
+use crate::bearer::GetToken;
 use crate::components::TokenManager;
 use crate::config::TokenManagerConfig;
-use crate::guest_api::GetToken;
 use crate::secret::Secret;
 
 /// Creates guests and rotates their tokens.

@@ -133,6 +133,7 @@ pub(super) fn reason(failure: &Failure) -> String {
         Fault::Queued { after, .. } => format!("no free connection within {} ms", after.as_millis()),
         Fault::TooLarge { .. } => "the answer was too large".to_owned(),
         Fault::Coding { coding, .. } => format!("the answer was in the content coding {coding:?}"),
+        Fault::Unreadable { what, .. } => format!("the answer was {what}"),
         Fault::Paused { .. } => "paused".to_owned(),
         Fault::Setup(error) => error.details().message.clone(),
     }

@@ -14,12 +14,15 @@ use url::Url;
 
 use crate::analytics::{Event, Notice, OnNotice, Outbox};
 use crate::audit::{Facts, Subject};
+use crate::bearer::{BearerSender, Tokens};
+use crate::caller::CallContext;
 use crate::config::{Config, Traffic};
 use crate::crm::Crm;
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
-use crate::guest::Guest;
-use crate::guest_api::{CallContext, GuestApi, Tokens};
+use crate::guest_api::engagements::Engagements;
+use crate::guest_api::web_messaging::WebMessaging;
+use crate::guest_api::{Created, GuestApi};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Failures;
 use crate::net::client::Http;
@@ -66,7 +69,8 @@ pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
     oauth: Arc<OAuth>,
-    api: Arc<GuestApi>,
+    api: Arc<dyn GuestApi>,
+    sender: Arc<Sender>,
     preflight: Option<Preflight>,
     rotation: Rotation,
     sessions: Sessions,
@@ -78,6 +82,10 @@ struct Inner {
     traffic: Traffic,
     /// Where requests of a call go, beside the login.
     origins: Vec<Url>,
+    /// Limit for one exchange.
+    timeout: Duration,
+    /// Whether calls need an access token.
+    uses_token: bool,
     lifecycle: Arc<Lifecycle>,
     authenticated: AtomicU64,
     failures: Failures,
@@ -114,7 +122,9 @@ impl Authenticator {
     /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
     /// within a Tokio runtime, and fails when its file cannot be had. `on_notice` hears of the outbox and of a shared store.
     pub fn new(config: Config, on_notice: impl Fn(Notice) + Send + Sync + 'static) -> Result<Self, Error> {
-        let Config { credentials, api, traffic, reports, max_sessions, store, preflight_channel, .. } = config;
+        let Config {
+            credentials, api, web_messaging, traffic, reports, max_sessions, store, preflight_channel, ..
+        } = config;
         let on_notice: OnNotice = Arc::new(on_notice);
         let warn: Warn = {
             let on_notice = Arc::clone(&on_notice);
@@ -125,14 +135,19 @@ impl Authenticator {
         let sender = sender(&traffic, limiter);
         let origins = warm_up::origins(&credentials.token_url, &api.endpoints.guests, &reports);
         let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
+        let client_secret = credentials.client_secret.clone();
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), access_token));
-        let api = Arc::new(GuestApi {
-            sender: Arc::clone(&sender),
-            tokens: Tokens::Managed(Arc::clone(&oauth)),
-            endpoints: api.endpoints,
-            verifier: TokenVerifier::new(&api.signing_key),
-            timeout: api.timeout,
-        });
+        let timeout = api.timeout;
+        let uses_token = web_messaging.is_none();
+        let api: Arc<dyn GuestApi> = match web_messaging {
+            Some(settings) => Arc::new(WebMessaging::new(&sender, settings, client_secret)),
+            None => Arc::new(Engagements {
+                bearer: BearerSender { sender: Arc::clone(&sender), tokens: Tokens::Managed(Arc::clone(&oauth)) },
+                endpoints: api.endpoints,
+                verifier: TokenVerifier::new(&api.signing_key),
+                timeout: api.timeout,
+            }),
+        };
         let outbox = reports
             .webhook
             .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, on_notice))
@@ -156,7 +171,10 @@ impl Authenticator {
             admission: Semaphore::new(traffic.max_concurrency as usize),
             traffic,
             origins,
-            lifecycle: Lifecycle::new(sender, enricher.outbox.clone()),
+            lifecycle: Lifecycle::new(Arc::clone(&sender), enricher.outbox.clone()),
+            timeout,
+            uses_token,
+            sender,
             enricher,
             authenticated: AtomicU64::new(0),
             failures: Failures::default(),
@@ -272,25 +290,29 @@ impl Outcome {
 
 impl Inner {
     async fn authenticate(&self, request: &GuestRequest, started: Instant) -> Result<Outcome, Error> {
+        self.api.check(request)?;
         let context = CallContext::new(self.traffic.total_timeout);
-        self.api.sender.limiter.refresh();
+        self.sender.limiter.refresh();
         let session_key = session_key(&request.email.as_str().into(), &request.channel_id);
         let mut session = self.sessions.reserve(session_key.lossless()).await?;
         let admitted = async {
             let place = self.enricher.admit(&context).await?;
             Ok((place, self.admitted(request, &session, &context).await?))
         };
-        let (place, (guest, profile)) = match admitted.await {
+        let (place, (mut created, profile)) = match admitted.await {
             Ok(admitted) => admitted,
             Err(error) => {
                 session.free().await;
                 return Err(error);
             }
         };
-        session.belongs_to(&guest);
+        if self.api.resolves_conflicts() {
+            session.belongs_to(&created.guest);
+        }
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
-        let enrichment = self.enricher.apply(&guest.id, attributes, profile.as_ref(), &context).await;
+        let enrichment = self.enricher.apply(&mut created, attributes, profile.as_ref(), &context).await;
+        let guest = created.guest;
 
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &context.request_id);
         let profile = profile.as_ref();
@@ -307,7 +329,7 @@ impl Inner {
         request: &GuestRequest,
         session: &Reservation,
         context: &CallContext,
-    ) -> Result<(Guest, Option<crate::crm::Profile>), Error> {
+    ) -> Result<(Created, Option<crate::crm::Profile>), Error> {
         let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.admission.acquire()).await else {
             return Err(self.too_long(context).with_retryable(true));
         };
@@ -320,33 +342,38 @@ impl Inner {
         try_join(self.within(context, || self.guest(request, session.key(), context)), profile).await
     }
 
-    async fn guest(&self, request: &GuestRequest, key: KeyHash, context: &CallContext) -> Result<Guest, Error> {
+    async fn guest(&self, request: &GuestRequest, key: KeyHash, context: &CallContext) -> Result<Created, Error> {
         if let Some(preflight) = &self.preflight {
-            preflight.check(request.channel_id.as_str(), context).await?;
+            preflight.check(request.channel_id.as_str(), request.options.sign_in.is_some(), context).await?;
         }
-        let guest = match self.api.create(request, context).await {
+        let created = self.api.create(request, context).await;
+        if !self.api.resolves_conflicts() {
+            return created;
+        }
+        let created = match created {
             Err(error) if error.code() == Code::Conflict => self.recover(key, context, error).await?,
             outcome => outcome?,
         };
         // At once: were the call to end later on, this is what resolves the conflict that the next one meets.
-        self.guests.put(key, guest.clone());
-        Ok(guest)
+        self.guests.put(key, created.guest.clone());
+        Ok(created)
     }
 
     /// The server knows this guest already. If we do too, it is returned, with a new token where the old one expired.
-    async fn recover(&self, key: KeyHash, context: &CallContext, conflict: Error) -> Result<Guest, Error> {
+    async fn recover(&self, key: KeyHash, context: &CallContext, conflict: Error) -> Result<Created, Error> {
         let known = match self.guests.get(key) {
             Some(known) => Some(known),
             None => self.sessions.known(key).await,
         };
-        match known {
+        let guest = match known {
             Some(KnownGuest::Live(guest)) => Ok(guest),
             Some(KnownGuest::Refreshable(guest, refresh_token)) => {
                 let fresh = self.rotation.rotate(&refresh_token, context).await.map_err(|_| conflict.clone())?;
                 guest.renewed(&fresh).ok_or(conflict)
             }
             None => Err(conflict),
-        }
+        };
+        Ok(Created { guest: guest?, session: None })
     }
 
     /// The whole call's time limit.

@@ -10,8 +10,10 @@ use futures_util::future::join;
 
 use super::{Authenticator, warm_up};
 use crate::analytics::Outbox;
+use crate::caller::CallContext;
 use crate::error::{Code, Error};
 use crate::metrics::Metrics;
+use crate::secret::Secret;
 
 /// What `close` takes beyond its limit at most: long enough for a store that answers.
 const RELEASE_TIME: Duration = Duration::from_millis(50);
@@ -22,9 +24,24 @@ impl Authenticator {
     pub fn warm_up(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
         async move {
-            let opened = warm_up::open_connections(&own.api.sender, &own.origins, own.api.timeout);
+            let opened = warm_up::open_connections(&own.sender, &own.origins, own.timeout);
+            let token = async { if own.uses_token { own.oauth.access_token().await.map(drop) } else { Ok(()) } };
             let ready = join(opened, own.sessions.ready());
-            entry?.run(|| async { join(own.oauth.access_token(), ready).await.0 }).await.map(drop)
+            entry?.run(|| async { join(token, ready).await.0 }).await
+        }
+    }
+
+    /// Ends the sign-in of a guest's JWT, which closes all its connections. Needs web messaging.
+    pub fn sign_out(
+        &self,
+        jwt: Secret,
+        refresh_token: Option<Secret>,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
+        async move {
+            let context = CallContext::new(own.traffic.total_timeout);
+            let signed_out = || own.within(&context, || own.api.sign_out(&jwt, refresh_token.as_ref(), &context));
+            entry?.run(signed_out).await
         }
     }
 
@@ -66,14 +83,14 @@ impl Authenticator {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let inner = &self.0;
-        let (in_flight, paced) = inner.api.sender.limiter.load();
+        let (in_flight, paced) = inner.sender.limiter.load();
         let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
         Metrics {
             authenticated: inner.authenticated.load(Ordering::Relaxed),
             failed: inner.failures.by_code(),
             duplicates: inner.failures.of(Code::DuplicateSession),
-            retries: inner.api.sender.retries.load(Ordering::Relaxed),
-            throttled: inner.api.sender.throttled.load(Ordering::Relaxed),
+            retries: inner.sender.retries.load(Ordering::Relaxed),
+            throttled: inner.sender.throttled.load(Ordering::Relaxed),
             crm_failures: inner.enricher.crm.as_ref().map_or(0, |crm| crm.failures.load(Ordering::Relaxed)),
             enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
             oauth_requests: inner.oauth.requests(),

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use super::token_manager::guest_api;
 use crate::analytics::{Notice, Outbox};
 use crate::authenticator::sender;
+use crate::bearer::GetToken;
 use crate::config::{EnricherConfig, Rule};
 use crate::crm::Crm;
 use crate::enrich::Enricher;
 use crate::error::Error;
-use crate::guest_api::GetToken;
+use crate::guest_api::GuestApi;
 use crate::lifecycle::Lifecycle;
 
 /// Looks profiles up, writes attributes and reports.
@@ -49,7 +50,9 @@ impl ContextEnricher {
         let EnricherConfig { api, reports, traffic } = config;
         let sender = sender(&traffic, None);
         let api = match (api, get_token) {
-            (Some(api), Some(get_token)) => Some(Arc::new(guest_api(api, Arc::clone(&sender), get_token))),
+            (Some(api), Some(get_token)) => {
+                Some(Arc::new(guest_api(api, Arc::clone(&sender), get_token)) as Arc<dyn GuestApi>)
+            }
             (None, None) => None,
             (Some(_), None) => return Err(required("getAccessToken", "environment")),
             (None, Some(_)) => return Err(required("environment", "getAccessToken")),

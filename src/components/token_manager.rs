@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authenticator::sender;
+use crate::bearer::{BearerSender, GetToken, Tokens};
+use crate::caller::CallContext;
 use crate::config::{Api, TokenManagerConfig};
 use crate::error::Error;
 use crate::guest::Guest;
-use crate::guest_api::{CallContext, GetToken, GuestApi, Tokens};
+use crate::guest_api::GuestApi as _;
+use crate::guest_api::engagements::Engagements;
 use crate::lifecycle::Lifecycle;
 use crate::net::retry::Sender;
 use crate::rotation::Rotation;
@@ -38,7 +41,7 @@ use crate::validation::GuestRequest;
 pub struct TokenManager(Arc<Inner>);
 
 struct Inner {
-    api: Arc<GuestApi>,
+    api: Arc<Engagements>,
     rotation: Rotation,
     total_timeout: Duration,
     lifecycle: Arc<Lifecycle>,
@@ -50,8 +53,8 @@ impl TokenManager {
     pub fn new(config: TokenManagerConfig, get_token: Box<GetToken>) -> Self {
         let TokenManagerConfig { api, traffic } = config;
         let api = Arc::new(guest_api(api, sender(&traffic, None), get_token));
-        let rotation = Rotation::new(Arc::clone(&api), KeyHasher::random(), None);
-        let lifecycle = Lifecycle::new(Arc::clone(&api.sender), None);
+        let rotation = Rotation::new(api.clone(), KeyHasher::random(), None);
+        let lifecycle = Lifecycle::new(Arc::clone(&api.bearer.sender), None);
         Self(Arc::new(Inner { api, rotation, total_timeout: traffic.total_timeout, lifecycle }))
     }
 
@@ -60,7 +63,7 @@ impl TokenManager {
         let (own, entry) = (Arc::clone(&self.0), self.0.lifecycle.enter());
         async move {
             let context = CallContext::new(own.total_timeout);
-            entry?.run(|| own.api.create(&request, &context)).await
+            Ok(entry?.run(|| own.api.create(&request, &context)).await?.guest)
         }
     }
 
@@ -81,10 +84,9 @@ impl TokenManager {
 }
 
 /// A client of the API whose access tokens come from elsewhere.
-pub(super) fn guest_api(api: Api, sender: Arc<Sender>, get_token: Box<GetToken>) -> GuestApi {
-    GuestApi {
-        sender,
-        tokens: Tokens::Given(get_token),
+pub(super) fn guest_api(api: Api, sender: Arc<Sender>, get_token: Box<GetToken>) -> Engagements {
+    Engagements {
+        bearer: BearerSender { sender, tokens: Tokens::Given(get_token) },
         endpoints: api.endpoints,
         verifier: TokenVerifier::new(&api.signing_key),
         timeout: api.timeout,

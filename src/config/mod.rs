@@ -8,12 +8,14 @@ mod outbox;
 mod parts;
 mod rule;
 mod store;
+mod web_messaging;
 
 use serde_json::Value;
 
 pub use crate::analytics::{OutboxSettings, Webhook};
 use crate::environment::Environment;
 use crate::error::Error;
+pub use crate::guest_api::web_messaging::WebMessagingSettings;
 use crate::oauth::Credentials;
 pub use crate::sessions::custom::CustomStore;
 pub use crate::shared::settings::SessionStoreSettings;
@@ -29,8 +31,10 @@ pub struct Config {
     pub environment: Environment,
     /// OAuth client.
     pub credentials: Credentials,
-    /// The Guest API.
+    /// The engagements API.
     pub api: Api,
+    /// Genesys Cloud's own API, where guests are created with it.
+    pub web_messaging: Option<WebMessagingSettings>,
     /// How requests are made and repeated.
     pub traffic: Traffic,
     /// CRM lookup, analytics, audit.
@@ -50,9 +54,15 @@ impl Config {
         let fields = Fields::new(&value)?;
         let environment = parts::environment(&fields)?;
         let traffic = parts::traffic(&fields)?;
-        let credentials = parts::credentials(&fields, &environment, &traffic)?;
+        let api = parts::api(&fields, &environment)?;
+        let web_messaging = web_messaging::read(&fields, &environment, &api)?;
+        let mut credentials = parts::credentials(&fields, &environment, &traffic)?;
+        if web_messaging.is_some() {
+            credentials = credentials.in_genesys_form(fields.text("scope")?.is_some());
+        }
         Ok(Self {
-            api: parts::api(&fields, &environment)?,
+            api,
+            web_messaging,
             reports: parts::reports(&fields, Some(&credentials.client_secret))?,
             max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
             store: store::store(&fields)?.map(SessionStoreSettings::Redis),

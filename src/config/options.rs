@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::parse;
 
 /// Options that are data, at the top. JavaScript reads these and no others.
-pub const OPTIONS: [&str; 26] = [
+pub const OPTIONS: [&str; 32] = [
     "environment",
     "clientId",
     "clientSecret",
@@ -32,13 +32,19 @@ pub const OPTIONS: [&str; 26] = [
     "proxy",
     "ca",
     "allowInsecureHttp",
+    "guestApi",
+    "origin",
+    "contacts",
+    "messagingUrl",
+    "cdnUrl",
+    "startConversation",
 ];
 
 /// Functions, which stay in JavaScript.
 pub const CALLBACKS: [&str; 2] = ["auditLogCallback", "getAccessToken"];
 
 /// Options inside another one. Of the two of a name's parts, the first is the path of the group.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("paths", &["token", "guests", "refresh", "channel"]),
     ("timeouts", &["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"]),
     ("outbox", &["path", "lingerMs", "retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"]),
@@ -46,6 +52,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("sessionStore.redis", &["url", "keyPrefix", "onUnavailable", "commandTimeoutMs", "sentinel", "cluster", "tls"]),
     ("sessionStore.redis.sentinel", &["name", "user", "password"]),
     ("sessionStore.redis.tls", &["ca", "cert", "key"]),
+    ("contacts", &["tier"]),
 ];
 
 /// As much of a name as a message shows.

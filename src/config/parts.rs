@@ -16,7 +16,7 @@ use crate::environment::{Environment, base, web_url};
 use crate::error::Error;
 use crate::guest_api::Endpoints;
 use crate::net::{Policy, ProxyChoice, Settings};
-use crate::oauth::Credentials;
+use crate::oauth::{ClientAuthentication, Credentials};
 use crate::secret::Secret;
 
 /// The tutorial's paths and scope.
@@ -75,7 +75,8 @@ pub(super) fn credentials(
         token_url: path(paths.as_ref(), "token", TOKEN_PATH, &environment.login)?,
         client_id: fields.required_credential("clientId")?.to_owned(),
         client_secret: fields.required_credential("clientSecret").map(Secret::new)?,
-        scope: fields.text("scope")?.unwrap_or(SCOPE).to_owned(),
+        scope: Some(fields.text("scope")?.unwrap_or(SCOPE).to_owned()),
+        authentication: ClientAuthentication::Form,
         timeout: timeout(timeouts.as_ref(), "oauthMs", OAUTH_TIMEOUT)?,
         total_timeout: traffic.total_timeout,
     })
@@ -176,8 +177,12 @@ fn base_url(field: &str, text: &str, insecure: bool) -> Result<Url, Error> {
 
 /// Whether any request may go over TLS. A sandbox on loopback does without, and starts ten milliseconds sooner.
 fn uses_tls(fields: &Fields<'_>) -> bool {
-    const URLS: [&str; 6] = ["environment", "loginUrl", "apiUrl", "crmBaseUrl", "analyticsWebhookUrl", "proxy"];
-    let is_plain = |url: &str| url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+    const URLS: [&str; 8] =
+        ["environment", "loginUrl", "apiUrl", "crmBaseUrl", "analyticsWebhookUrl", "messagingUrl", "cdnUrl", "proxy"];
+    let is_plain = |url: &str| {
+        let scheme = url.split(':').next().unwrap_or_default();
+        ["http", "ws"].iter().any(|plain| scheme.eq_ignore_ascii_case(plain))
+    };
     let proxies =
         ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().filter_map(|name| std::env::var(name).ok());
     URLS.iter().filter_map(|field| fields.text(field).ok().flatten()).any(|url| !is_plain(url))

@@ -35,6 +35,15 @@ pub(crate) enum Rule {
     #[error("is required where {given} is given: both are needed to write attributes")]
     AlsoRequired { given: &'static str },
 
+    #[error("must be 'engagements' or 'web-messaging'")]
+    GuestApi,
+    #[error(
+        "must be a region or an origin where guestApi is 'web-messaging'; for anything else give messagingUrl and cdnUrl"
+    )]
+    NoMessaging,
+    #[error("must be an origin (https://shop.example) or a host, without blanks")]
+    OriginHeader,
+
     #[error("must name a file")]
     OutboxPath,
     #[error("is for events on disk: it needs outbox.path")]

@@ -12,7 +12,8 @@ use super::fault::Fault;
 use super::operation::Operation;
 use super::origin::Origin;
 use super::proxies::Proxies;
-use super::settings::Settings;
+use super::settings::{Protocol, Settings};
+use super::web_socket::{Handshake, WebSocketConnection};
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -41,7 +42,7 @@ impl Http {
         Self { settings, state: Mutex::new(State::New) }
     }
 
-    fn origin(&self, url: &Url, limit: Duration) -> Result<Arc<Origin>, Fault> {
+    fn origin(&self, url: &Url, protocol: Protocol, limit: Duration) -> Result<Arc<Origin>, Fault> {
         let mut state = lock(&self.state);
         if matches!(*state, State::New) {
             // Fails when another provider is installed already, which then serves as well.
@@ -55,7 +56,7 @@ impl Http {
             };
         }
         match &mut *state {
-            State::Ready(origins) => origins.get(url, limit, &self.settings).map_err(Fault::Setup),
+            State::Ready(origins) => origins.get(url, protocol, limit, &self.settings).map_err(Fault::Setup),
             State::Failed(error) => Err(Fault::Setup(error.clone())),
             State::New | State::Released => Err(Fault::Setup(Error::closed())),
         }
@@ -76,19 +77,37 @@ impl Http {
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let first = build();
-        let origin = self.origin(first.url(), limit)?;
+        let origin = self.origin(first.url(), Protocol::Http, limit)?;
         origin.send(first, build, operation, limit, deadline).await
+    }
+
+    /// Opens a WebSocket within the limit for connecting, and before `deadline`.
+    pub(crate) async fn connect(
+        &self,
+        handshake: &Handshake,
+        operation: &Operation,
+        deadline: Instant,
+    ) -> Result<WebSocketConnection, Fault> {
+        let limit = self.settings.connect_timeout;
+        let origin = self.origin(handshake.url(), Protocol::WebSocket, limit)?;
+        origin.connect(handshake, operation, limit, deadline).await
     }
 }
 
 impl Origins {
     /// The origins of a configuration are few, so that a list is searched fastest.
-    fn get(&mut self, url: &Url, limit: Duration, settings: &Settings) -> Result<Arc<Origin>, Error> {
+    fn get(
+        &mut self,
+        url: &Url,
+        protocol: Protocol,
+        limit: Duration,
+        settings: &Settings,
+    ) -> Result<Arc<Origin>, Error> {
         let prefix = &url[..Position::BeforePath];
-        if let Some(origin) = self.known.iter().find(|origin| origin.prefix == prefix) {
+        if let Some(origin) = self.known.iter().find(|origin| origin.prefix == prefix && origin.protocol == protocol) {
             return Ok(Arc::clone(origin));
         }
-        let origin = Arc::new(Origin::new(url, limit, settings, &self.proxies, &self.tls)?);
+        let origin = Arc::new(Origin::new(url, protocol, limit, settings, &self.proxies, &self.tls)?);
         self.known.push(Arc::clone(&origin));
         Ok(origin)
     }

@@ -67,7 +67,12 @@ pub(super) fn basic_credentials(url: &Url) -> Option<HeaderValue> {
         return None;
     }
     let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
+    basic(&decoded(url.username()), &decoded(url.password().unwrap_or_default()))
+}
+
+/// The header of HTTP Basic authentication.
+pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    let pair = format!("{user}:{password}");
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
     value.set_sensitive(true);
     Some(value)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cause::Cause;
+use super::cause::{Cause, Kind};
 use super::exchange::{Answer, MAX_ANSWER_BYTES};
 use super::operation::{BodyStyle, Operation, RetrySafety};
 use super::{redact, retry_after};
@@ -33,6 +33,9 @@ pub(crate) enum Fault {
     /// A body in a content coding that was not offered.
     #[error("got an answer from {host} in the content coding {coding:?}; gzip and deflate are understood")]
     Coding { host: String, coding: String },
+    /// What no answer is.
+    #[error("got {what} from {host}")]
+    Unreadable { host: String, what: &'static str },
     /// A pause lasts longer than the call may wait; nothing was sent.
     #[error("was not sent: the server asked all calls to wait for another {} ms", wait.as_millis())]
     Paused { wait: Duration },
@@ -42,12 +45,18 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// A connection that broke for a reason that is told in words.
+    pub(crate) fn broken(host: String, reason: String) -> Self {
+        Self::Broken { host, cause: Cause::new(Kind::Reset, reason) }
+    }
+
     /// Fills in the host, which the place that saw the fault did not know.
     pub(super) fn at_host(mut self, name: String) -> Self {
         match &mut self {
             Self::Unreached { host, .. }
             | Self::Broken { host, .. }
             | Self::TooLarge { host }
+            | Self::Unreadable { host, .. }
             | Self::Coding { host, .. } => *host = name,
             Self::Status(_) | Self::TimedOut { .. } | Self::Queued { .. } | Self::Paused { .. } | Self::Setup(_) => {}
         }
@@ -67,12 +76,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The status of the last answer, if there was one.
-    pub(crate) fn status(&self) -> Option<u16> {
+    /// The last answer, if there was one.
+    pub(crate) fn answer(&self) -> Option<&Answer> {
         match &self.fault {
-            Fault::Status(answer) => Some(answer.status),
+            Fault::Status(answer) => Some(answer),
             _ => None,
         }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.answer().map(|answer| answer.status)
     }
 
     /// The error for the caller. `code` is for an answer of the server's; `known` are the credentials that the request
@@ -93,7 +107,9 @@ impl Failure {
                 underlying(message, &cause).with_retryable(is_repeatable && !cause.is_lasting())
             }
             Fault::Queued { .. } => Error::new(Code::Timeout, message).with_retryable(true),
-            Fault::TooLarge { .. } | Fault::Coding { .. } => Error::new(Code::Network, message),
+            Fault::TooLarge { .. } | Fault::Coding { .. } | Fault::Unreadable { .. } => {
+                Error::new(Code::Network, message)
+            }
             // What was never sent can be sent later.
             Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable || attempts == 0),
             Fault::Paused { wait } => {

@@ -4,6 +4,7 @@
 //! - [`exchange`]: a request and its answer
 //! - [`receive`]: reads one within its size limit
 //! - [`client`]: sends one within its deadline
+//! - [`web_socket`]: opens a socket
 //! - [`origin`]: the connections to one host, and what its answers teach about them
 //! - [`settings`], [`tls`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
 //! - [`classify`], [`cause`]: what its failure means
@@ -32,6 +33,7 @@ pub(crate) mod retry_after;
 pub(crate) mod settings;
 mod tls;
 mod tunnel;
+pub(crate) mod web_socket;
 
 pub use retry::Policy;
 pub use settings::{ProxyChoice, Settings};

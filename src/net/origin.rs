@@ -1,12 +1,12 @@
 //! One origin: its client, and what its answers teach about its connections.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderMap, Version};
-use reqwest::Client;
+use http::{HeaderMap, StatusCode, Version};
+use reqwest::{Client, Response};
 use rustls::ClientConfig;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::{Position, Url};
 
@@ -17,8 +17,9 @@ use super::fault::Fault;
 use super::operation::{ConnectionPool, Operation};
 use super::proxies::Proxies;
 use super::receive::receive;
-use super::settings::{self, Pooling, Settings};
+use super::settings::{self, Pooling, Protocol, Settings};
 use super::tunnel::refused_status;
+use super::web_socket::{Handshake, WebSocketConnection};
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -46,6 +47,8 @@ const NO_REUSE: Duration = Duration::from_secs(600);
 pub(super) struct Origin {
     /// What its URLs begin with.
     pub(super) prefix: String,
+    /// What its connections are for.
+    pub(super) protocol: Protocol,
     /// For messages.
     host: String,
     url: Url,
@@ -54,7 +57,7 @@ pub(super) struct Origin {
     proxy_status: OnceCell<Option<u16>>,
     tls: ClientConfig,
     connect_timeout: Duration,
-    connections: [Semaphore; ConnectionPool::COUNT],
+    connections: [Arc<Semaphore>; ConnectionPool::COUNT],
     state: Mutex<State>,
 }
 
@@ -73,6 +76,7 @@ impl Origin {
     /// `limit` is that of the first exchange: all addresses of a name must be tried within it.
     pub(super) fn new(
         url: &Url,
+        protocol: Protocol,
         limit: Duration,
         settings: &Settings,
         proxies: &Proxies,
@@ -82,16 +86,17 @@ impl Origin {
         let idle = Some(if url.scheme() == "https" { LONGEST_IDLE } else { HTTP1_IDLE });
         let connect_timeout = settings.connect_timeout.min(limit);
         let proxy = proxies.of(url).cloned();
-        let client = settings::client(tls.clone(), proxy.as_ref(), &Pooling { idle, connect_timeout })?;
+        let client = settings::client(tls.clone(), proxy.as_ref(), &Pooling { idle, connect_timeout, protocol })?;
         Ok(Self {
             prefix: url[..Position::BeforePath].to_owned(),
+            protocol,
             host: host_of(url),
             url: url.clone(),
             proxy,
             proxy_status: OnceCell::new(),
             tls: tls.clone(),
             connect_timeout,
-            connections: std::array::from_fn(|_| Semaphore::new(settings.max_connections.max(1))),
+            connections: std::array::from_fn(|_| Arc::new(Semaphore::new(settings.max_connections.max(1)))),
             state: Mutex::new(State { client, is_http2: false, idle, reuse_from: None, heard: None }),
         })
     }
@@ -114,31 +119,67 @@ impl Origin {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
-        let connections = &self.connections[operation.pool.index()];
-        let asked = Instant::now();
-        let _permit = match connections.try_acquire() {
-            Ok(permit) => Some(permit),
-            Err(_) if lock(&self.state).is_http2 => None,
-            Err(_) => {
-                let permit = tokio::time::timeout_at(deadline, connections.acquire()).await;
-                if permit.is_err() || Instant::now() + LEAST_TIME > deadline {
-                    return Err(Fault::Queued { host: self.name(), after: asked.elapsed() });
-                }
-                permit.ok().and_then(Result::ok)
-            }
-        };
+        let _place = self.place(operation, deadline).await?;
         if operation.retry.needs_live_connection() {
             // Ends of connections that have reached this machine are heard of before one is chosen.
             tokio::task::yield_now().await;
         }
+        self.in_time(limit, deadline, self.exchange(first, build)).await
+    }
+
+    /// Opens a WebSocket within `limit`, once there is a connection to be had. A server that refuses is a
+    /// [`Fault::Status`].
+    pub(super) async fn connect(
+        &self,
+        handshake: &Handshake,
+        operation: &Operation,
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<WebSocketConnection, Fault> {
+        let place = self.place(operation, deadline).await?;
+        let opened = async {
+            let response = self.response(handshake.exchange(), || handshake.exchange()).await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Err(Fault::Status(receive(response).await?.into()));
+            }
+            let headers = response.headers().clone();
+            if let Some(what) = handshake.complaint(&headers) {
+                return Err(Fault::Unreadable { host: String::new(), what });
+            }
+            let stream = response.upgrade().await.map_err(|error| classify(&error, self.connect_timeout))?;
+            Ok(WebSocketConnection { stream, headers, host: self.name(), place })
+        };
+        self.in_time(limit, deadline, opened).await
+    }
+
+    /// A place among the connections; none is needed where requests share one.
+    async fn place(&self, operation: &Operation, deadline: Instant) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+        let connections = &self.connections[operation.pool.index()];
+        match Arc::clone(connections).try_acquire_owned() {
+            Ok(place) => Ok(Some(place)),
+            Err(_) if lock(&self.state).is_http2 => Ok(None),
+            Err(_) => {
+                let asked = Instant::now();
+                let place = tokio::time::timeout_at(deadline, Arc::clone(connections).acquire_owned()).await;
+                if place.is_err() || Instant::now() + LEAST_TIME > deadline {
+                    return Err(Fault::Queued { host: self.name(), after: asked.elapsed() });
+                }
+                Ok(place.ok().and_then(Result::ok))
+            }
+        }
+    }
+
+    /// What is done over a connection, within `limit`.
+    async fn in_time<T>(
+        &self,
+        limit: Duration,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         let started = Instant::now();
         let until = deadline.min(started + limit);
-        match tokio::time::timeout_at(until, self.exchange(first, build)).await {
-            // Plain http is handed to the proxy itself, whose own refusal this is.
-            Ok(Ok(answer)) if answer.status == 407 && self.proxy.is_some() => {
-                Err(Fault::Unreached { host: self.name(), cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) })
-            }
-            Ok(Ok(answer)) => Ok(answer),
+        match tokio::time::timeout_at(until, work).await {
+            Ok(Ok(done)) => Ok(done),
             Ok(Err(fault)) => {
                 if matches!(fault, Fault::Broken { .. }) {
                     self.lost_a_request();
@@ -174,13 +215,22 @@ impl Origin {
     }
 
     async fn exchange(&self, first: Exchange, build: impl Fn() -> Exchange) -> Result<Answer, Fault> {
+        let answer = receive(self.response(first, build).await?).await?;
+        // Plain http is handed to the proxy itself, whose own refusal this is.
+        if answer.status == 407 && self.proxy.is_some() {
+            return Err(Fault::Unreached { host: self.name(), cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) });
+        }
+        Ok(answer)
+    }
+
+    async fn response(&self, first: Exchange, build: impl Fn() -> Exchange) -> Result<Response, Fault> {
         let mut request = first.into_request();
         let mut unprocessed = 0;
         loop {
             match self.client().execute(request).await {
                 Ok(response) => {
                     self.learn(response.version(), response.headers());
-                    return receive(response).await;
+                    return Ok(response);
                 }
                 Err(error) if unprocessed < MOST_UNPROCESSED && is_unprocessed(&error) => {
                     unprocessed += 1;
@@ -238,7 +288,7 @@ impl Origin {
 
     /// Leaves all connections: requests under way keep theirs, new ones get others.
     fn renew(&self, state: &mut State, idle: Option<Duration>) {
-        let pooling = Pooling { idle, connect_timeout: self.connect_timeout };
+        let pooling = Pooling { idle, connect_timeout: self.connect_timeout, protocol: self.protocol };
         if let Ok(client) = settings::client(self.tls.clone(), self.proxy.as_ref(), &pooling) {
             (state.client, state.idle) = (client, idle);
         }

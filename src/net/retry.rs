@@ -14,6 +14,7 @@ use super::fault::{Failure, Fault};
 use super::limiter::{AdaptiveLimiter, Paused, SharedLimiter};
 use super::operation::{Operation, RetrySafety};
 use super::retry_after;
+use super::web_socket::{Handshake, WebSocketConnection};
 
 /// How often, how soon and for how long requests are repeated.
 #[derive(Debug, Clone)]
@@ -87,7 +88,21 @@ impl Sender {
         self.send_by(options, || self.http.send(&build, operation, timeout, deadline)).await
     }
 
-    async fn send_by<F>(&self, options: SendOptions, attempt: impl Fn() -> F) -> Result<(Answer, u32), Failure>
+    /// Opens a WebSocket, once.
+    pub(crate) async fn connect(
+        &self,
+        handshake: &Handshake,
+        options: SendOptions,
+    ) -> Result<WebSocketConnection, Fault> {
+        self.http.connect(handshake, options.operation, options.deadline).await
+    }
+
+    /// The same for an exchange of another kind.
+    pub(crate) async fn send_by<F>(
+        &self,
+        options: SendOptions,
+        attempt: impl Fn() -> F,
+    ) -> Result<(Answer, u32), Failure>
     where
         F: Future<Output = Result<Answer, Fault>>,
     {

@@ -51,12 +51,21 @@ pub enum ProxyChoice {
     None,
 }
 
+/// What is spoken on a connection once it stands. The two share none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http,
+    WebSocket,
+}
+
 /// What differs from one client of an instance to the next.
 pub(super) struct Pooling {
     /// How long an unused connection is kept; nothing → none is used a second time.
     pub(super) idle: Option<Duration>,
     /// Limit for connecting, over all addresses of a name.
     pub(super) connect_timeout: Duration,
+    /// What the connections are for.
+    pub(super) protocol: Protocol,
 }
 
 impl Settings {
@@ -67,7 +76,11 @@ impl Settings {
 }
 
 /// A client for one origin. It has no time limit beside the one for connecting: each exchange has its own.
-pub(super) fn client(tls: ClientConfig, proxy: Option<&Url>, pooling: &Pooling) -> Result<Client, Error> {
+pub(super) fn client(mut tls: ClientConfig, proxy: Option<&Url>, pooling: &Pooling) -> Result<Client, Error> {
+    // RFC 6455 §4.1: the handshake is an HTTP/1.1 request.
+    if pooling.protocol == Protocol::WebSocket {
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));

@@ -27,6 +27,7 @@ impl RedisAccessToken {
     pub(super) fn new(shared: &SharedStore, credentials: &Credentials) -> Self {
         let Credentials { token_url, client_id, scope, timeout, .. } = credentials;
         // Another scope or another server is another token. A line break is in none of the three.
+        let scope = scope.as_deref().unwrap_or_default();
         let id = shared.hasher.hash(&format!("token\n{token_url}\n{client_id}\n{scope}")).0;
         let store = shared.store.clone();
         Self { name: store.name("t", id), lock: store.name("tl", id), store, attempt_limit: *timeout }

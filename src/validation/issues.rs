@@ -3,12 +3,16 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use serde_json::value::RawValue;
+
 use super::{Field, Given, Key, LONGEST_NAME, SHORTEST_CHANNEL_ID};
 use crate::email;
+use crate::error::{Code, Error};
 use crate::text::Text;
 
 const INVALID_EMAIL: &str = "Valid email address required for privacy compliance";
 const NO_CONSENT: &str = "Explicit opt-in consent is mandatory under privacy policy constraints";
+const INVALID_UUID: &str = "Channel identifier must be a deployment's id, a UUID";
 const EMPTY_CHANNEL_ID: &str = "Channel identifier cannot be empty";
 
 /// Everything that is wrong with a payload, never empty in an `Err`. Serialises as zod's `error.issues`.
@@ -52,6 +56,13 @@ pub enum Problem {
         /// zod's word for what was measured.
         origin: &'static str,
     },
+    /// `invalid_format`, only of a `channelId` that is to be a deployment's id
+    NotAUuid,
+    /// `too_big`, only of `attributes` that are to be custom attributes
+    TooManyBytes {
+        /// The most that keys and values may have together.
+        most: usize,
+    },
     /// `invalid_key`. The path ends with the symbol, which JSON writes as `null`.
     SymbolKey,
 }
@@ -70,6 +81,16 @@ impl Issues {
     /// All, for filling in names that were not known.
     pub fn as_mut_slice(&mut self) -> &mut [Issue] {
         &mut self.0
+    }
+
+    /// As an error.
+    #[must_use]
+    pub fn to_error(&self) -> Error {
+        let error = Error::new(Code::ValidationFailed, self.message());
+        match RawValue::from_string(self.to_json()) {
+            Ok(json) => error.with_issues(json),
+            Err(_) => error,
+        }
     }
 
     /// As JSON text.
@@ -113,7 +134,7 @@ impl Issues {
         None
     }
 
-    pub(super) fn report(&mut self, wrong: bool, key: Key, problem: Problem) {
+    pub(crate) fn report(&mut self, wrong: bool, key: Key, problem: Problem) {
         if wrong {
             self.0.push(Issue::of(key, problem));
         }
@@ -167,6 +188,21 @@ impl Serialize for Issue {
                 map.serialize_entry("maximum", &LONGEST_NAME)?;
                 map.serialize_entry("inclusive", &true)?;
                 too_long(origin).into()
+            }
+            Problem::NotAUuid => {
+                map.serialize_entry("origin", "string")?;
+                map.serialize_entry("code", "invalid_format")?;
+                map.serialize_entry("format", "uuid")?;
+                INVALID_UUID.into()
+            }
+            Problem::TooManyBytes { most } => {
+                map.serialize_entry("origin", "record")?;
+                map.serialize_entry("code", "too_big")?;
+                map.serialize_entry("maximum", most)?;
+                map.serialize_entry("inclusive", &true)?;
+                format!("Too big: expected keys and values of attributes to have <={most} bytes as strings")
+                    .as_str()
+                    .into()
             }
             Problem::SymbolKey => {
                 map.serialize_entry("code", "invalid_key")?;

@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 pub use self::builder::GuestRequestBuilder;
 pub use self::issues::{Issue, Issues, Problem};
 use crate::email::is_email;
-use crate::error::{Code, Error};
+use crate::error::Error;
+use crate::guest_options::GuestOptions;
 use crate::text::Text;
 
 mod builder;
@@ -39,6 +40,8 @@ pub struct GuestRequest {
     pub name: Option<Text>,
     /// The JSON text that `JSON.stringify` gives for the attributes.
     pub attributes: Option<Box<RawValue>>,
+    /// What the call says beside the payload.
+    pub options: GuestOptions,
 }
 
 /// Shows nothing: all of it is personal.
@@ -159,11 +162,7 @@ impl Refusal {
     /// As an error, with the issues as zod writes them.
     #[must_use]
     pub fn to_error(&self) -> Error {
-        let error = Error::new(Code::ValidationFailed, self.issues.message());
-        match RawValue::from_string(self.issues.to_json()) {
-            Ok(json) => error.with_issues(json),
-            Err(_) => error,
-        }
+        self.issues.to_error()
     }
 }
 
@@ -213,9 +212,13 @@ pub fn validate(candidate: Candidate) -> Result<GuestRequest, Refusal> {
         other => issues.wrong_type(Key::Attributes, "record", other),
     });
     match (email, consent, channel_id) {
-        (Some(email), Some(true), Some(channel_id)) if issues.0.is_empty() => {
-            Ok(GuestRequest { email: email.into(), channel_id, name, attributes: None })
-        }
+        (Some(email), Some(true), Some(channel_id)) if issues.0.is_empty() => Ok(GuestRequest {
+            email: email.into(),
+            channel_id,
+            name,
+            attributes: None,
+            options: GuestOptions::default(),
+        }),
         (email, consent, channel_id) => {
             Err(Refusal { issues, email, consent: consent.unwrap_or_default(), channel_id })
         }

@@ -3,9 +3,9 @@
 use futures_util::FutureExt as _;
 use futures_util::future::{join, ready};
 use genesys_guest_auth::Code;
+use genesys_guest_auth::bearer::GetToken;
 use genesys_guest_auth::components::{ContextEnricher, OAuthManager, TokenManager};
 use genesys_guest_auth::config::{EnricherConfig, OAuthConfig, TokenManagerConfig};
-use genesys_guest_auth::guest_api::GetToken;
 use sandbox::{Route, Sandbox};
 use serde_json::json;
 

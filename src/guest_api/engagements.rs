@@ -1,26 +1,28 @@
-//! The Guest API: create, refresh, attributes, channel. Every call carries a bearer token, to this origin alone.
+//! The engagements API: create, refresh, attributes, channel. Every call carries a bearer token, to this origin alone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Method};
+use http::Method;
 use percent_encoding::utf8_percent_encode;
 use serde::Serialize;
-use tokio::time::Instant;
 use url::Url;
 
-use crate::caller;
+use super::{Channel, Created, GuestApi};
+use crate::audit::{Enrichment, Timestamp};
+use crate::bearer::{BearerSender, Denied, Granted};
+use crate::caller::CallContext;
+use crate::crm::Profile;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
-use crate::json::quote;
-use crate::net::exchange::{Answer, Exchange};
+use crate::json::{Members, quote};
+use crate::net::exchange::Exchange;
 use crate::net::fault;
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
 use crate::net::redact::COMPONENT;
-use crate::net::retry::{SendOptions, Sender};
-use crate::oauth::OAuth;
+use crate::net::retry::SendOptions;
 use crate::secret::Secret;
 use crate::signature::TokenVerifier;
 use crate::validation::GuestRequest;
@@ -62,57 +64,9 @@ pub struct Endpoints {
     pub channel: Url,
 }
 
-/// Gets an access token for the call of this number, where one has a number.
-pub type GetToken = dyn Fn(Option<u32>) -> BoxFuture<'static, Result<Secret, Error>> + Send + Sync;
-
-/// Who provides access tokens.
-pub enum Tokens {
-    /// The OAuth manager of the same configuration.
-    Managed(Arc<OAuth>),
-    /// A function of the caller's; it is told which call needs the token.
-    Given(Box<GetToken>),
-}
-
-impl Tokens {
-    async fn get(&self, context: &CallContext) -> Result<Secret, Error> {
-        match self {
-            Self::Managed(oauth) => oauth.access_token().await,
-            Self::Given(get) => get(context.caller).await,
-        }
-    }
-
-    fn reject(&self, token: &Secret) {
-        if let Self::Managed(oauth) = self {
-            oauth.reject(token);
-        }
-    }
-}
-
-/// One call of the user's: what its exchanges share.
-#[derive(Debug, Clone)]
-pub(crate) struct CallContext {
-    /// `X-Genesys-Request-Id`, the same on every attempt.
-    pub(crate) request_id: String,
-    /// The same as a header.
-    request_id_header: HeaderValue,
-    /// End of the whole call.
-    pub(crate) deadline: Instant,
-    /// The call as the user knows it; of a task that serves several, the first one's.
-    pub(crate) caller: Option<u32>,
-}
-
-impl CallContext {
-    pub(crate) fn new(total: Duration) -> Self {
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| unreachable!("a UUID is ASCII"));
-        Self { request_id, request_id_header: header, deadline: Instant::now() + total, caller: caller::current() }
-    }
-}
-
-/// A client of the Guest API.
-pub struct GuestApi {
-    pub(crate) sender: Arc<Sender>,
-    pub(crate) tokens: Tokens,
+/// A client of the engagements API.
+pub(crate) struct Engagements {
+    pub(crate) bearer: BearerSender,
     pub(crate) endpoints: Endpoints,
     pub(crate) verifier: TokenVerifier,
     /// Limit for one exchange.
@@ -131,9 +85,9 @@ struct CreateBody<'a> {
     attributes: Option<&'a serde_json::value::RawValue>,
 }
 
-impl GuestApi {
+impl Engagements {
     /// Creates a guest and verifies its token. A 409 is an error with [`Code::Conflict`].
-    pub(crate) async fn create(&self, request: &GuestRequest, context: &CallContext) -> Result<Guest, Error> {
+    async fn create_guest(&self, request: &GuestRequest, context: &CallContext) -> Result<Guest, Error> {
         let body = serde_json::to_vec(&CreateBody {
             email: &request.email,
             consent: true,
@@ -155,7 +109,7 @@ impl GuestApi {
     }
 
     /// Trades a refresh token for a new guest token. A 409 is an error with [`Code::Conflict`].
-    pub(crate) async fn refresh(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
+    async fn refresh_token(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
         let body = Secret::new(format!("{{\"refreshToken\":{}}}", quote(refresh_token.expose())));
         let build = || Exchange::new(Method::POST, self.endpoints.refresh.clone()).json(body.expose().to_owned());
         let answer = self.authorised(&REFRESH, Code::RefreshFailed, &[refresh_token], context, build).await?;
@@ -170,12 +124,7 @@ impl GuestApi {
     }
 
     /// Replaces the guest's attributes with a JSON object.
-    pub(crate) async fn put_attributes(
-        &self,
-        guest_id: &str,
-        attributes: &str,
-        context: &CallContext,
-    ) -> Result<(), Error> {
+    async fn put_attributes(&self, guest_id: &str, attributes: &str, context: &CallContext) -> Result<(), Error> {
         let url = below(&self.endpoints.guests, guest_id)
             .ok_or_else(|| Error::new(Code::EnrichmentFailed, "The guest's id cannot stand in a path"))?;
         let body = bytes::Bytes::from(format!("{{\"attributes\":{attributes}}}"));
@@ -184,7 +133,7 @@ impl GuestApi {
     }
 
     /// What the API says of a channel; `None` where it does not know it.
-    pub(crate) async fn channel(&self, channel_id: &str, context: &CallContext) -> Result<Option<String>, Error> {
+    async fn find_channel(&self, channel_id: &str, context: &CallContext) -> Result<Option<String>, Error> {
         let Some(url) = below(&self.endpoints.channel, channel_id) else { return Ok(None) };
         let build = || Exchange::new(Method::GET, url.clone());
         match self.authorised(&CHANNEL, Code::GuestCreationFailed, &[], context, build).await {
@@ -201,8 +150,8 @@ impl GuestApi {
         })
     }
 
-    /// Sends with a token; a 401 drops that token for all and repeats the call once with a new one. `otherwise` is the code
-    /// of an answer that has none of its own; `known` are the credentials in the request.
+    /// Sends with a token. `otherwise` is the code of an answer that has none of its own; `known` are the credentials in the
+    /// request.
     async fn authorised(
         &self,
         operation: &'static Operation,
@@ -212,48 +161,96 @@ impl GuestApi {
         build: impl Fn() -> Exchange,
     ) -> Result<Granted, Error> {
         let options = SendOptions { operation, timeout: self.timeout, deadline: context.deadline };
-        let mut before = 0;
-        loop {
-            let token = match tokio::time::timeout_at(context.deadline, self.tokens.get(context)).await {
-                Ok(token) => token.map_err(|error| error.with_request_id(&context.request_id))?,
-                Err(_) => return Err(no_token_in_time(operation).with_request_id(&context.request_id)),
-            };
-            let authorization = bearer(&token).map_err(|error| error.with_request_id(&context.request_id))?;
-            let request = || {
-                build()
-                    .header("authorization", authorization.clone())
-                    .header("x-genesys-request-id", context.request_id_header.clone())
-            };
-            match self.sender.send(options, request).await {
-                Ok((answer, attempts)) => return Ok(Granted { answer, token, attempts: before + attempts }),
-                Err(failure) if failure.status() == Some(401) && before == 0 => {
-                    self.tokens.reject(&token);
-                    before = failure.attempts;
-                }
-                Err(mut failure) => {
-                    failure.attempts += before;
-                    let all: Vec<&Secret> = known.iter().copied().chain([&token]).collect();
-                    let code = code_of(failure.status(), otherwise);
-                    return Err(failure.into_error(code, &all).with_request_id(&context.request_id));
-                }
+        let request = || build().header("x-genesys-request-id", context.request_id_header.clone());
+        let denied = match self.bearer.send(options, context, request).await {
+            Ok(granted) => return Ok(granted),
+            Err(denied) => denied,
+        };
+        let error = match denied {
+            Denied::NoToken(error) => error,
+            Denied::Failed(failure, token) => {
+                let all: Vec<&Secret> = known.iter().copied().chain([&token]).collect();
+                let code = code_of(failure.status(), otherwise);
+                failure.into_error(code, &all)
             }
+        };
+        Err(error.with_request_id(&context.request_id))
+    }
+}
+
+impl GuestApi for Engagements {
+    fn check(&self, request: &GuestRequest) -> Result<(), Error> {
+        let options = &request.options;
+        let given = [("signIn", options.sign_in.is_some()), ("token", options.token.is_some())];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Error::config(name, ForWebMessaging)),
+            None => Ok(()),
         }
     }
-}
 
-fn no_token_in_time(operation: &Operation) -> Error {
-    Error::new(Code::Timeout, format!("{} got no access token in time", operation.label)).with_retryable(true)
-}
-
-/// The `Authorization` header.
-fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
-    if token.expose().is_empty() {
-        return Err(Error::new(Code::OauthFailed, "The access token is empty"));
+    fn create<'a>(
+        &'a self,
+        request: &'a GuestRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Created, Error>> {
+        async move { Ok(Created { guest: self.create_guest(request, context).await?, session: None }) }.boxed()
     }
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-        .map_err(|_| Error::new(Code::OauthFailed, "The access token holds characters that no header can carry"))?;
-    header.set_sensitive(true);
-    Ok(header)
+
+    fn resolves_conflicts(&self) -> bool {
+        true
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        refresh_token: &'a Secret,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Refreshed, Error>> {
+        self.refresh_token(refresh_token, context).boxed()
+    }
+
+    fn channel<'a>(&'a self, channel_id: &'a str, context: &'a CallContext) -> BoxFuture<'a, Result<Channel, Error>> {
+        async move {
+            let found = self.find_channel(channel_id, context).await?;
+            Ok(if found.is_some_and(|body| is_enabled(&body)) { Channel::Open } else { Channel::Unavailable })
+        }
+        .boxed()
+    }
+
+    fn enrich<'a>(
+        &'a self,
+        created: &'a mut Created,
+        attributes: Option<&'a str>,
+        profile: Option<&'a Profile>,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Enrichment> {
+        async move {
+            let Some(profile) = profile else { return Enrichment::Skipped };
+            let merged = profile.merged_into(attributes, &Timestamp::now().to_string());
+            match self.put_attributes(&created.guest.id, &merged, context).await {
+                Ok(()) => Enrichment::Applied,
+                Err(_) => Enrichment::Failed,
+            }
+        }
+        .boxed()
+    }
+
+    fn sign_out<'a>(
+        &'a self,
+        _: &'a Secret,
+        _: Option<&'a Secret>,
+        _: &'a CallContext,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        async { Err(Error::config("signOut", ForWebMessaging)) }.boxed()
+    }
+}
+
+/// The rule that an option of the other API breaks.
+struct ForWebMessaging;
+
+impl std::fmt::Display for ForWebMessaging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("needs guestApi: 'web-messaging'")
+    }
 }
 
 /// Some statuses have a code of their own, whatever the call was.
@@ -264,13 +261,6 @@ fn code_of(status: Option<u16>, otherwise: Code) -> Code {
         Some(429) => Code::RateLimited,
         _ => otherwise,
     }
-}
-
-/// A 2xx answer and the token that brought it.
-struct Granted {
-    answer: Answer,
-    token: Secret,
-    attempts: u32,
 }
 
 /// `url` with one more path part, or with the part in the place of `{channelId}`. `None` for `.` and `..`, which climb up
@@ -290,6 +280,17 @@ fn below(url: &Url, part: &str) -> Option<Url> {
     };
     url.set_path(&path);
     Some(url)
+}
+
+/// A channel is disabled when its description says so in any of the ways that Genesys Cloud entities do.
+fn is_enabled(body: &str) -> bool {
+    let Some(channel) = Members::parse(body) else { return true };
+    let is_false = |name| channel.get(name).is_some_and(|value| value.get() == "false");
+    let is_true = |name| channel.get(name).is_some_and(|value| value.get() == "true");
+    let off = ["status", "state"].into_iter().filter_map(|name| channel.string(name)).any(|state| {
+        ["disabled", "inactive", "deleted", "unprovisioned"].contains(&state.to_ascii_lowercase().as_str())
+    });
+    !(off || is_false("enabled") || is_false("active") || is_true("disabled"))
 }
 
 #[cfg(test)]
@@ -312,5 +313,21 @@ mod tests {
     fn a_gateway_may_place_the_channel_anywhere() {
         let base = Url::parse("https://gw.example/channels/{channelId}/state?v=1").unwrap();
         assert_eq!(below(&base, "web chat").unwrap().as_str(), "https://gw.example/channels/web%20chat/state?v=1");
+    }
+
+    #[test]
+    fn a_channel_is_disabled_only_when_it_says_so() {
+        for body in ["{}", r#"{"status":"active","enabled":true}"#, r#"{"state":"ACTIVE"}"#, "", "[]"] {
+            assert!(is_enabled(body), "{body}");
+        }
+        for body in [
+            r#"{"enabled":false}"#,
+            r#"{"status":"Disabled"}"#,
+            r#"{"state":"inactive"}"#,
+            r#"{"disabled":true}"#,
+            r#"{"active":false}"#,
+        ] {
+            assert!(!is_enabled(body), "{body}");
+        }
     }
 }

@@ -1,0 +1,322 @@
+//! Genesys Cloud's own guest API, web messaging. A guest is a secret token of the client's making; a WebSocket gives it a
+//! session.
+//!
+//! - [`sign_in`]: JWTs of guests who have signed in
+//! - [`socket`]: the socket of a guest, and [`frames`], what is said on it
+//! - [`deployment`]: the channel
+//! - [`guest`]: what a call returns, and [`attributes`], what a conversation carries
+//! - [`codes`]: what errors mean
+
+pub(crate) mod attributes;
+mod codes;
+mod deployment;
+mod frames;
+pub(crate) mod guest;
+pub(crate) mod sign_in;
+pub(crate) mod socket;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::{Channel, Created, GuestApi};
+use crate::audit::{Enrichment, Timestamp};
+use crate::caller::CallContext;
+use crate::crm::Profile;
+use crate::error::Error;
+use crate::guest::{Guest, Refreshed};
+use crate::json::{Members, spread};
+use crate::net::exchange::{Answer, host_of};
+use crate::net::fault::{Failure, Fault};
+use crate::net::limiter::RateLimitGroup;
+use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
+use crate::net::retry::{SendOptions, Sender};
+use crate::net::web_socket::Handshake;
+use crate::secret::Secret;
+use crate::sync::lock;
+use crate::validation::{GuestRequest, Issues, Key, Problem};
+use attributes::{CustomAttributes, MAX_BYTES};
+use deployment::Deployments;
+use frames::Speaker;
+use guest::Parts;
+use sign_in::{GuestGrant, GuestTokens, MOST_REFRESHES};
+use socket::OpenSession;
+
+/// With the same token it has the same effect, however often it is done. The tutorial writes the body of its error with
+/// `JSON.stringify`.
+const SESSION: Operation = Operation {
+    label: "Guest creation",
+    option: "environment or messagingUrl",
+    retry: RetrySafety::Repeatable,
+    limit: Some(RateLimitGroup::new(0)),
+    pool: ConnectionPool::new(0),
+    body: BodyStyle::Json,
+    is_throttle: no_other_throttle,
+};
+
+const APPLICATION: &str = concat!("genesys-guest-auth-", env!("CARGO_PKG_VERSION"));
+
+/// Where web messaging is, and what is asked of it.
+#[derive(Debug, Clone)]
+pub struct WebMessagingSettings {
+    /// The socket: a `ws:` or `wss:` URL.
+    pub messaging: Url,
+    /// Where deployments' configuration is.
+    pub cdn: Url,
+    /// The API's origin, for the exchanges of tokens.
+    pub api: Url,
+    /// `Origin` of the handshake, which the deployment's allowed domains are checked against.
+    pub origin: Option<HeaderValue>,
+    /// Whether a conversation is started.
+    pub start_conversation: bool,
+    /// Limit for one exchange, or for one session.
+    pub timeout: Duration,
+}
+
+/// A client of web messaging.
+pub(crate) struct WebMessaging {
+    sender: Arc<Sender>,
+    tokens: GuestTokens,
+    deployments: Deployments,
+    /// Ids of guests are made with it.
+    client_secret: Secret,
+    settings: WebMessagingSettings,
+}
+
+/// How far an attempt came.
+struct Attempt {
+    session: Option<OpenSession>,
+    /// Whether the socket stood.
+    is_in_band: bool,
+}
+
+impl WebMessaging {
+    pub(crate) fn new(sender: &Arc<Sender>, settings: WebMessagingSettings, client_secret: Secret) -> Self {
+        Self {
+            sender: Arc::clone(sender),
+            tokens: GuestTokens::new(Arc::clone(sender), settings.api.clone(), settings.timeout),
+            deployments: Deployments {
+                sender: Arc::clone(sender),
+                cdn: settings.cdn.clone(),
+                timeout: settings.timeout,
+            },
+            client_secret,
+            settings,
+        }
+    }
+
+    async fn create_guest(&self, request: &GuestRequest, context: &CallContext) -> Result<Created, Error> {
+        let deployment_id = request.channel_id.as_str();
+        let token = request.options.token.clone().unwrap_or_else(guest::new_token);
+        let speaker = Speaker { token: &token, deployment_id, tracing_id: &context.request_id };
+        let mut grant = match &request.options.sign_in {
+            Some(sign_in) => Some(self.tokens.exchange(deployment_id, sign_in, context).await?),
+            None => None,
+        };
+        let mut refreshes = 0;
+        let session = loop {
+            let (failure, is_in_band) = match self.open(&speaker, grant.as_ref(), context).await {
+                Ok(session) => break session,
+                Err(failed) => failed,
+            };
+            match grant.as_mut().and_then(|grant| Some((grant.refresh_token.clone()?, grant))) {
+                Some((refresh_token, grant))
+                    if is_in_band && failure.status() == Some(401) && refreshes < MOST_REFRESHES =>
+                {
+                    grant.jwt = self.tokens.refresh(&refresh_token, Some(deployment_id), context).await?;
+                    refreshes += 1;
+                }
+                _ => return Err(self.explained(failure, is_in_band, &token, grant.as_ref(), context)),
+            }
+        };
+        let guest = Parts {
+            id: guest::guest_id(&token, &self.client_secret),
+            token: token.clone(),
+            session: &session.session,
+            now: guest::server_time(session.headers()),
+            grant: grant.as_ref(),
+            request,
+        }
+        .into_guest();
+        if self.settings.start_conversation {
+            return Ok(Created { guest, session: Some(session) });
+        }
+        session.close().await;
+        Ok(Created { guest, session: None })
+    }
+
+    /// A session of the token. An error says whether the socket stood.
+    async fn open(
+        &self,
+        speaker: &Speaker<'_>,
+        grant: Option<&GuestGrant>,
+        context: &CallContext,
+    ) -> Result<OpenSession, (Failure, bool)> {
+        let options = SendOptions { operation: &SESSION, timeout: self.settings.timeout, deadline: context.deadline };
+        let mut url = self.settings.messaging.clone();
+        url.query_pairs_mut()
+            .append_pair("deploymentId", speaker.deployment_id)
+            .append_pair("application", APPLICATION);
+        let attempt = Mutex::new(Attempt { session: None, is_in_band: false });
+        let sent = self
+            .sender
+            .send_by(options, || async {
+                lock(&attempt).is_in_band = false;
+                let handshake = Handshake::new(&url, self.settings.origin.as_ref()).map_err(Fault::Setup)?;
+                let connection = self.sender.connect(&handshake, options).await?;
+                lock(&attempt).is_in_band = true;
+                let started = Instant::now();
+                let until = context.deadline.min(started + self.settings.timeout);
+                let opened = OpenSession::open(connection, speaker, grant.map(|grant| &grant.jwt));
+                let Ok(opened) = timeout_at(until, opened).await else {
+                    return Err(Fault::TimedOut { host: host_of(&url), after: started.elapsed() });
+                };
+                lock(&attempt).session = Some(opened?);
+                Ok(Answer { status: 200, headers: HeaderMap::new(), body: bytes::Bytes::new() })
+            })
+            .await;
+        let Attempt { session, is_in_band } = attempt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match (sent, session) {
+            (Err(failure), _) => Err((failure, is_in_band)),
+            (Ok(_), Some(session)) => Ok(session),
+            (Ok(_), None) => unreachable!("an attempt succeeds with a session"),
+        }
+    }
+
+    fn explained(
+        &self,
+        failure: Failure,
+        is_in_band: bool,
+        token: &Secret,
+        grant: Option<&GuestGrant>,
+        context: &CallContext,
+    ) -> Error {
+        let known = [Some(token), grant.map(|grant| &grant.jwt), grant.and_then(|grant| grant.refresh_token.as_ref())];
+        let known: Vec<&Secret> = known.into_iter().flatten().collect();
+        let code = codes::code_of(failure.answer(), is_in_band);
+        let hint = codes::hint(failure.answer(), is_in_band, grant.is_some(), self.settings.origin.is_some());
+        let error = failure.into_error(code, &known).with_request_id(&context.request_id);
+        if hint.is_some() { error.with_hint(hint) } else { error }
+    }
+
+    /// The attributes of a conversation, started or not, and what became of the profile in them.
+    async fn give_attributes(
+        &self,
+        created: &mut Created,
+        attributes: Option<&str>,
+        profile: Option<&Profile>,
+        context: &CallContext,
+    ) -> Enrichment {
+        let session = created.session.take();
+        let most = session
+            .as_ref()
+            .and_then(|open| open.session.max_attribute_bytes)
+            .map_or(MAX_BYTES, |most| most.min(MAX_BYTES));
+        let mut all = attributes.map(CustomAttributes::flatten).unwrap_or_default();
+        let is_whole = profile.is_none_or(|profile| {
+            all.add(CustomAttributes::flatten(&profile.merged_into(None, &Timestamp::now().to_string())), most)
+        });
+        let json = all.to_json();
+        if let Some(guest) = with_attributes(&created.guest, &json) {
+            created.guest = guest;
+        }
+        let is_joined = match session {
+            Some(session) => Some(self.join(session, &created.guest, &json, context).await),
+            None => None,
+        };
+        match (profile, is_joined) {
+            (_, Some(false)) => Enrichment::Failed,
+            (None, _) => Enrichment::Skipped,
+            (Some(_), _) if !is_whole => Enrichment::Partial,
+            (Some(_), Some(true)) => Enrichment::Applied,
+            (Some(_), None) => Enrichment::Deferred,
+        }
+    }
+
+    async fn join(&self, mut session: OpenSession, guest: &Guest, attributes: &str, context: &CallContext) -> bool {
+        let speaker = Speaker { token: &guest.token, deployment_id: "", tracing_id: &context.request_id };
+        let until = context.deadline.min(Instant::now() + self.settings.timeout);
+        let is_joined = matches!(timeout_at(until, session.join(&speaker, attributes)).await, Ok(Ok(())));
+        session.close().await;
+        is_joined
+    }
+}
+
+/// The guest with these `customAttributes`.
+fn with_attributes(guest: &Guest, attributes: &str) -> Option<Guest> {
+    let whole = Members::parse_own(guest.json.expose())?;
+    let json = spread(whole.iter().chain([("\"customAttributes\"", attributes)]), &[]);
+    Some(Guest { json: Secret::new(json), ..guest.clone() })
+}
+
+impl GuestApi for WebMessaging {
+    fn check(&self, request: &GuestRequest) -> Result<(), Error> {
+        let mut issues = Issues::default();
+        issues.report(uuid::Uuid::try_parse(request.channel_id.as_str()).is_err(), Key::ChannelId, Problem::NotAUuid);
+        let bytes = request.attributes.as_ref().map_or(0, |raw| CustomAttributes::flatten(raw.get()).bytes());
+        issues.report(bytes > MAX_BYTES, Key::Attributes, Problem::TooManyBytes { most: MAX_BYTES });
+        if issues.as_slice().is_empty() { Ok(()) } else { Err(issues.to_error()) }
+    }
+
+    fn channel<'a>(&'a self, channel_id: &'a str, context: &'a CallContext) -> BoxFuture<'a, Result<Channel, Error>> {
+        self.deployments.find(channel_id, context).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        request: &'a GuestRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Created, Error>> {
+        self.create_guest(request, context).boxed()
+    }
+
+    fn resolves_conflicts(&self) -> bool {
+        false
+    }
+
+    fn enrich<'a>(
+        &'a self,
+        created: &'a mut Created,
+        attributes: Option<&'a str>,
+        profile: Option<&'a Profile>,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Enrichment> {
+        self.give_attributes(created, attributes, profile, context).boxed()
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        refresh_token: &'a Secret,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Refreshed, Error>> {
+        async move {
+            let token = self.tokens.refresh(refresh_token, None, context).await?;
+            let expires_in = sign_in::expected_life(&token, guest::server_time(&HeaderMap::new()));
+            Ok(Refreshed { token, expires_in, refresh_token: None })
+        }
+        .boxed()
+    }
+
+    fn sign_out<'a>(
+        &'a self,
+        jwt: &'a Secret,
+        refresh_token: Option<&'a Secret>,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.tokens.revoke(jwt, refresh_token, context).boxed()
+    }
+}
+
+#[cfg(test)]
+mod scripted;
+
+#[cfg(test)]
+mod session_tests;
+
+#[cfg(test)]
+mod signed_in_tests;
