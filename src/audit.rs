@@ -17,7 +17,7 @@ use crate::validation::GuestRequest;
 pub enum EmailMode {
     /// `j***@example.com`.
     Masked,
-    /// HMAC-SHA-256 of the address under the client secret, in hexadecimal.
+    /// HMAC-SHA-256 of the address in lower case under the client secret, in hexadecimal: one person has one hash.
     Hashed(Secret),
     /// As it is.
     Full,
@@ -27,7 +27,7 @@ impl EmailMode {
     fn apply(&self, email: &str) -> String {
         match self {
             Self::Masked => mask(email),
-            Self::Hashed(key) => hmac_hex(key, email),
+            Self::Hashed(key) => hmac_hex(key, &email.to_lowercase()),
             Self::Full => email.to_owned(),
         }
     }
@@ -321,6 +321,18 @@ mod tests {
         let hash = |secret: &str| EmailMode::Hashed(Secret::new(secret)).apply("jane@example.com");
         assert_eq!((hash("a"), hash("a").len()), (hash("a"), 64));
         assert_ne!(hash("a"), hash("b"));
+    }
+
+    #[test]
+    fn one_person_has_one_hash_however_the_address_is_written() {
+        let auditor = Auditor(EmailMode::Hashed(Secret::new("a")));
+        let shown = |email: &str| auditor.shown(email).unwrap();
+        for email in ["Jane@Example.com", "JANE@EXAMPLE.COM", "jane@example.COM"] {
+            assert_eq!(shown(email), shown("jane@example.com"), "{email}");
+        }
+        let ended = parsed(&auditor.invalidation("jane@example.com::web"));
+        assert_eq!(ended["email"], json!(shown("Jane@example.com")));
+        assert_ne!(shown("joan@example.com"), shown("jane@example.com"));
     }
 
     proptest! {

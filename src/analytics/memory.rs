@@ -211,7 +211,7 @@ impl Inner {
                     return;
                 }
                 queue.failed += 1;
-                Some(webhook_client::reason(&failure))
+                Some(failure.reason())
             }
         };
         queue.bytes -= event.body.len();

@@ -124,17 +124,3 @@ pub(super) fn asked_wait(failure: &Failure) -> Option<Duration> {
         _ => None,
     }
 }
-
-pub(super) fn reason(failure: &Failure) -> String {
-    match &failure.fault {
-        Fault::Status(answer) => format!("status {}", answer.status),
-        Fault::Unreached { cause, .. } | Fault::Broken { cause, .. } => cause.to_string(),
-        Fault::TimedOut { after, .. } => format!("no answer within {} ms", after.as_millis()),
-        Fault::Queued { after, .. } => format!("no free connection within {} ms", after.as_millis()),
-        Fault::TooLarge { .. } => "the answer was too large".to_owned(),
-        Fault::Coding { coding, .. } => format!("the answer was in the content coding {coding:?}"),
-        Fault::Unreadable { what, .. } => format!("the answer was {what}"),
-        Fault::Paused { .. } => "paused".to_owned(),
-        Fault::Setup(error) => error.details().message.clone(),
-    }
-}

@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     /// No whole answer in time.
     #[error("got no answer from {host} within {} ms", after.as_millis())]
     TimedOut { host: String, after: Duration },
+    /// No turn in the queue before the end of the call. What was sent before, the server did not take.
+    #[error("got no answer from the queue within {} ms", after.as_millis())]
+    NoTurn { after: Duration },
     /// No connection was free in time; nothing was sent.
     #[error("got no free connection to {host} within {} ms", after.as_millis())]
     Queued { host: String, after: Duration },
@@ -58,7 +61,12 @@ impl Fault {
             | Self::TooLarge { host }
             | Self::Unreadable { host, .. }
             | Self::Coding { host, .. } => *host = name,
-            Self::Status(_) | Self::TimedOut { .. } | Self::Queued { .. } | Self::Paused { .. } | Self::Setup(_) => {}
+            Self::Status(_)
+            | Self::TimedOut { .. }
+            | Self::NoTurn { .. }
+            | Self::Queued { .. }
+            | Self::Paused { .. }
+            | Self::Setup(_) => {}
         }
         self
     }
@@ -89,6 +97,22 @@ impl Failure {
         self.answer().map(|answer| answer.status)
     }
 
+    /// Why, without the host and whatever the server wrote: for warnings.
+    pub(crate) fn reason(&self) -> String {
+        match &self.fault {
+            Fault::Status(answer) => format!("status {}", answer.status),
+            Fault::Unreached { cause, .. } | Fault::Broken { cause, .. } => cause.to_string(),
+            Fault::TimedOut { after, .. } => format!("no answer within {} ms", after.as_millis()),
+            Fault::NoTurn { after } => format!("no turn within {} ms", after.as_millis()),
+            Fault::Queued { after, .. } => format!("no free connection within {} ms", after.as_millis()),
+            Fault::TooLarge { .. } => "the answer was too large".to_owned(),
+            Fault::Coding { coding, .. } => format!("the answer was in the content coding {coding:?}"),
+            Fault::Unreadable { what, .. } => format!("the answer was {what}"),
+            Fault::Paused { .. } => "paused".to_owned(),
+            Fault::Setup(error) => error.details().message.clone(),
+        }
+    }
+
     /// The error for the caller. `code` is for an answer of the server's; `known` are the credentials that the request
     /// carried, which a server may have echoed.
     pub(crate) fn into_error(self, code: Code, known: &[&Secret]) -> Error {
@@ -106,12 +130,11 @@ impl Failure {
             Fault::Broken { cause, .. } => {
                 underlying(message, &cause).with_retryable(is_repeatable && !cause.is_lasting())
             }
-            Fault::Queued { .. } => Error::new(Code::Timeout, message).with_retryable(true),
+            Fault::Queued { .. } | Fault::NoTurn { .. } => Error::new(Code::Timeout, message).with_retryable(true),
             Fault::TooLarge { .. } | Fault::Coding { .. } | Fault::Unreadable { .. } => {
                 Error::new(Code::Network, message)
             }
-            // What was never sent can be sent later.
-            Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable || attempts == 0),
+            Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable),
             Fault::Paused { wait } => {
                 Error::new(Code::RateLimited, message).with_retryable(true).with_retry_after(Some(wait))
             }

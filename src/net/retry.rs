@@ -119,7 +119,7 @@ impl Sender {
                         Ok(Ok(permit)) => Some(permit),
                         Ok(Err(Paused(wait))) => return Err(failure(options, Fault::Paused { wait }, attempts, None)),
                         Err(_) => {
-                            let fault = Fault::TimedOut { host: "the queue".into(), after: waiting_since.elapsed() };
+                            let fault = Fault::NoTurn { after: waiting_since.elapsed() };
                             return Err(failure(options, fault, attempts, None));
                         }
                     }

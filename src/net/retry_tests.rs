@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::error::Code;
 use crate::net::cause::{Cause, Kind};
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool};
@@ -31,13 +33,17 @@ fn timed_out() -> Result<Answer, Fault> {
 }
 
 fn sender() -> Sender {
+    sender_of(256)
+}
+
+fn sender_of(max_in_flight: u32) -> Sender {
     let policy = Policy {
         max_retries: 3,
         base_delay: Duration::from_secs(1),
         max_delay: Duration::from_secs(20),
         max_retry_after: Duration::from_secs(60),
     };
-    Sender::new(Http::new(Settings::default()), policy, 256, None)
+    Sender::new(Http::new(Settings::default()), policy, max_in_flight, None)
 }
 
 fn options(retry: RetrySafety, limit: Option<RateLimitGroup>) -> SendOptions {
@@ -187,4 +193,25 @@ async fn no_answer_pauses_all_for_longer_than_may_be_waited() {
         SendOptions { deadline: start + Duration::from_secs(120), ..options(RetrySafety::IfUnprocessed, Some(CREATE)) };
     let (outcome, _) = play(&sender, patient, [answer(200, None)]).await;
     assert_eq!((outcome.unwrap().status, start.elapsed().as_secs()), (200, 60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_was_never_taken_and_then_got_no_turn_can_be_made_again() {
+    for refusal in [answer(429, None), answer(429, Some("1")), answer(503, Some("1")), unreached()] {
+        let sender = sender_of(1);
+        let options = options(RetrySafety::IfUnprocessed, Some(CREATE));
+        let earlier = sender.limiter.ticket();
+        let (outcome, sent) = tokio::select! {
+            biased;
+            outcome = play(&sender, options, [refusal.clone()]) => outcome,
+            // Has the only place from the first answer on.
+            _permit = async { (sender.limiter.admit(CREATE, earlier, options.deadline).await, pending::<()>().await) } => {
+                unreachable!()
+            }
+        };
+        let error = outcome.unwrap_err().into_error(Code::GuestCreationFailed, &[]);
+        let details = error.details();
+        assert_eq!((error.code(), details.attempts, sent), (Code::Timeout, Some(1), 1), "{refusal:?}");
+        assert!(details.retryable, "{refusal:?}: {error}");
+    }
 }

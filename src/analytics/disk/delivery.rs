@@ -13,7 +13,7 @@ use super::record::EventRecord;
 use super::retry::Verdict;
 use super::state::OutboxState;
 use super::store::Change;
-use crate::analytics::webhook_client::{self, MOST_AT_ONCE};
+use crate::analytics::webhook_client::MOST_AT_ONCE;
 use crate::net::fault::Failure;
 use crate::sync::lock;
 
@@ -94,7 +94,7 @@ impl OutboxState {
     }
 
     fn failed(&self, sequence: Sequence, mut record: EventRecord, failure: &Failure) {
-        record.failed(webhook_client::reason(failure), failure.status());
+        record.failed(failure.reason(), failure.status());
         let waited = Duration::from_millis(record.waited);
         match self.retry.judge(failure, record.attempts, waited) {
             Verdict::Later { wait, pause } => {
