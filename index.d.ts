@@ -50,8 +50,10 @@ export interface AuthenticatorMetrics {
   readonly retries: number;
   /** Answers that throttled: 429, and the login host's rate limit. */
   readonly throttled: number;
-  /** CRM lookups that gave no profile because they failed. */
+  /** CRM lookups that gave no profile. */
   readonly crmFailures: number;
+  /** Those of them in which the CRM gave no usable answer; the others were 404. */
+  readonly crmUnavailable: number;
   /** Attributes that could not be written for good. */
   readonly enrichmentFailures: number;
   /** Token requests. */

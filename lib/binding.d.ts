@@ -23,6 +23,12 @@ export declare const FACT_CHANNEL_ID: number
 /** Where the caller's address stands among the facts of a template. */
 export declare const FACT_EMAIL: number
 
+/** Where the guest's id stands among the facts of a template. */
+export declare const FACT_GUEST_ID: number
+
+/** How much of an identifier audit records show, in UTF-16 code units. */
+export declare const LONGEST_IDENTIFIER: number
+
 /** The kinds of messages, as they stand in a batch. */
 export declare enum MessageKind {
   /** A call succeeded; its number and its result. */

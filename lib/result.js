@@ -5,7 +5,7 @@
 
 const { native } = require('./native.js');
 
-const { FACT_EMAIL, FACT_CHANNEL_ID } = native;
+const { FACT_GUEST_ID, FACT_EMAIL, FACT_CHANNEL_ID, LONGEST_IDENTIFIER } = native;
 const { Email, ChannelId } = native.PayloadPart;
 
 /** @typedef {{ fact: number }} Place stands in a template for an element of the facts */
@@ -39,6 +39,13 @@ function filler(template) {
 }
 
 /**
+ * No more of an identifier than audit records show, and no half of a character.
+ * @param {any} text
+ */
+const beginning = (text) =>
+  text.length > LONGEST_IDENTIFIER ? text.slice(0, LONGEST_IDENTIFIER).replace(/[\ud800-\udbff]$/, '') : text;
+
+/**
  * @param {string} templates what `NativeAuthenticator.templates` returns
  * @returns what makes a result of what `NativeAuthenticator.authenticate` resolves with and of the payload
  */
@@ -52,11 +59,9 @@ function resultMaker(templates) {
   return (facts, found) => {
     facts[FACT_EMAIL] = found[Email];
     facts[FACT_CHANNEL_ID] = found[ChannelId];
-    return {
-      guestData: facts[0],
-      analytics: /** @type {import('./types/guest').AnalyticsPayload} */ (analyticsOf(facts)),
-      audit: auditOf(facts),
-    };
+    const analytics = /** @type {import('./types/guest').AnalyticsPayload} */ (analyticsOf(facts));
+    for (const place of [FACT_GUEST_ID, FACT_EMAIL, FACT_CHANNEL_ID]) facts[place] = beginning(facts[place]);
+    return { guestData: facts[0], analytics, audit: auditOf(facts) };
   };
 }
 

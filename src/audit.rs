@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::signature::hmac_hex;
 use crate::template::{Fact, Member};
+use crate::text::{LONGEST_IDENTIFIER, beginning};
 use crate::validation::GuestRequest;
 
 /// How an e-mail address appears in audit records.
@@ -32,6 +33,12 @@ impl EmailMode {
         }
     }
 
+    /// What records say; no more of it than of any other identifier.
+    fn shown(&self, email: &str) -> String {
+        let applied = self.apply(email);
+        beginning(&applied, LONGEST_IDENTIFIER).to_owned()
+    }
+
     fn minimises(&self) -> bool {
         !matches!(self, Self::Full)
     }
@@ -50,6 +57,8 @@ pub enum Enrichment {
     Deferred,
     /// Some of the profile's fields found no room.
     Partial,
+    /// The CRM gave no usable answer.
+    Unavailable,
 }
 
 impl Enrichment {
@@ -62,6 +71,7 @@ impl Enrichment {
             Self::Skipped => "skipped",
             Self::Deferred => "deferred",
             Self::Partial => "partial",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -151,7 +161,7 @@ impl Auditor {
     #[must_use]
     pub fn success(&self, subject: Subject<'_>, guest_id: &str, facts: &Facts, request_id: Option<&str>) -> String {
         self.write(&Record {
-            guest_id: Some(guest_id.into()),
+            guest_id: Some(beginning(guest_id, LONGEST_IDENTIFIER).into()),
             latency_ms: Some(facts.latency_ms.into()),
             token_expiry: Some(facts.expires_in.into()),
             enrichment: Some(facts.enrichment.into()),
@@ -180,7 +190,7 @@ impl Auditor {
     /// The address as records show it, where that is not the whole of it.
     #[must_use]
     pub fn shown(&self, email: &str) -> Option<String> {
-        self.0.minimises().then(|| self.0.apply(email))
+        self.0.minimises().then(|| self.0.shown(email))
     }
 
     /// `guest.authentication.failed`: by code, with the status of the answer where there was one.
@@ -212,9 +222,9 @@ impl Auditor {
         Record {
             event,
             guest_id: None,
-            email: subject.email.map(|email| self.0.apply(email).into()),
+            email: subject.email.map(|email| self.0.shown(email).into()),
             consent: Some(subject.consent),
-            channel_id: subject.channel_id.map(Member::from),
+            channel_id: subject.channel_id.map(|id| beginning(id, LONGEST_IDENTIFIER).into()),
             latency_ms: None,
             token_expiry: None,
             code: None,
@@ -285,16 +295,19 @@ mod tests {
         value
     }
 
-    #[test]
-    fn a_success_has_the_tutorials_fields() {
-        let facts = Facts {
+    fn facts() -> Facts {
+        Facts {
             latency_ms: 105,
             expires_in: 3600,
             timestamp: Timestamp::now(),
             crm_tier: RawValue::NULL.to_owned(),
             enrichment: Enrichment::Applied,
-        };
-        let record = Auditor(EmailMode::Masked).success(SUBJECT, "g-1", &facts, Some("r-1"));
+        }
+    }
+
+    #[test]
+    fn a_success_has_the_tutorials_fields() {
+        let record = Auditor(EmailMode::Masked).success(SUBJECT, "g-1", &facts(), Some("r-1"));
         assert_eq!(
             parsed(&record),
             json!({"event": "guest.authentication", "guestId": "g-1", "email": "j***@example.com", "consent": true, "channelId": "web",
@@ -333,6 +346,26 @@ mod tests {
         let ended = parsed(&auditor.invalidation("jane@example.com::web"));
         assert_eq!(ended["email"], json!(shown("Jane@example.com")));
         assert_ne!(shown("joan@example.com"), shown("jane@example.com"));
+    }
+
+    #[test]
+    fn identifiers_are_cut_where_javascript_counts_256_characters() {
+        let long = format!("{}@{}.com", "a".repeat(300), "b".repeat(70_000));
+        let channel = format!("x{}", "\u{1f600}".repeat(35_000));
+        let subject = Subject { email: Some(&long), consent: true, channel_id: Some(&channel) };
+        for mode in [EmailMode::Masked, EmailMode::Full] {
+            let auditor = Auditor(mode);
+            for record in [
+                auditor.failure(subject, &Error::duplicate_session(), 3),
+                auditor.invalidation(&format!("{long}::{channel}")),
+                auditor.success(subject, &long, &facts(), None),
+            ] {
+                let record = parsed(&record);
+                let units = |name: &str| record[name].as_str().map_or(256, |text| text.encode_utf16().count());
+                // Half a character would be none: 255.
+                assert_eq!((units("email"), units("channelId"), units("guestId")), (256, 255, 256), "{record}");
+            }
+        }
     }
 
     proptest! {

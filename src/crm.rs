@@ -11,10 +11,12 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::json::{Members, spread};
-use crate::net::exchange::Exchange;
+use crate::net::exchange::{Exchange, LONGEST_URL, host_of};
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
 use crate::net::redact::COMPONENT;
 use crate::net::retry::{SendOptions, Sender};
+use crate::notice::throttled::ThrottledNotice;
+use crate::notice::{Notice, OnNotice};
 
 /// Nobody waits for a second try.
 const LOOKUP: Operation = Operation {
@@ -32,7 +34,19 @@ pub(crate) struct Crm {
     sender: Arc<Sender>,
     profiles: Url,
     timeout: Duration,
+    /// Lookups that brought no profile, and those of them that brought no usable answer.
     pub(crate) failures: AtomicU64,
+    pub(crate) unavailable: AtomicU64,
+    notice: Arc<ThrottledNotice>,
+}
+
+/// What came of a lookup.
+pub(crate) enum Lookup {
+    Profile(Profile),
+    /// The CRM does not know the guest, or there is no CRM.
+    NoProfile,
+    /// Unreachable, too slow, refusing, or its answer is no JSON object.
+    Unavailable,
 }
 
 /// A profile as the CRM answered it: the members of a JSON object, as written. It is read once.
@@ -44,25 +58,57 @@ pub(crate) struct Profile {
 
 impl Crm {
     /// `base` is the CRM's base URL; it may have a path.
-    pub(crate) fn new(sender: Arc<Sender>, base: &Url, timeout: Duration) -> Self {
+    pub(crate) fn new(sender: Arc<Sender>, base: &Url, timeout: Duration, on_notice: OnNotice) -> Self {
+        let describe = |last: &str, count| {
+            Notice::Crm(format!(
+                "{last}; guests have no profile meanwhile (lookups since the last such warning: {count})"
+            ))
+        };
+        let notice = ThrottledNotice::new(describe, on_notice);
         let mut profiles = base.clone();
         profiles.set_path(&format!("{}/profiles", base.path().trim_end_matches('/')));
-        Self { sender, profiles, timeout, failures: AtomicU64::new(0) }
+        Self { sender, profiles, timeout, failures: AtomicU64::new(0), unavailable: AtomicU64::new(0), notice }
     }
 
-    /// The profile, or none: unknown, unreachable, too slow, not a JSON object. Carries no bearer token.
-    pub(crate) async fn profile(&self, email: &str, deadline: Instant) -> Option<Profile> {
+    /// Asks once, without a bearer token.
+    pub(crate) async fn look_up(&self, email: &str, deadline: Instant) -> Lookup {
+        let reason = match self.ask(email, deadline).await {
+            Ok(Some(profile)) => return Lookup::Profile(profile),
+            Ok(None) => None,
+            Err(reason) => Some(reason),
+        };
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let Some(reason) = reason else { return Lookup::NoProfile };
+        self.unavailable.fetch_add(1, Ordering::Relaxed);
+        self.notice.add(format!("The CRM at {} gave no usable answer: {reason}", host_of(&self.profiles)));
+        Lookup::Unavailable
+    }
+
+    /// The profile, if the CRM knows one, or why there is no telling.
+    async fn ask(&self, email: &str, deadline: Instant) -> Result<Option<Profile>, String> {
         let mut url = self.profiles.clone();
         url.set_query(Some(&format!("email={}", utf8_percent_encode(email, COMPONENT))));
-        let options = SendOptions { operation: &LOOKUP, timeout: self.timeout, deadline };
-        let profile = match self.sender.once(options, || Exchange::new(Method::GET, url.clone())).await {
-            Ok(answer) => Profile::parse(&answer.text()),
-            Err(_) => None,
-        };
-        if profile.is_none() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+        if url.as_str().len() > LONGEST_URL {
+            return Err("the address is too long for a URL".to_owned());
         }
-        profile
+        let options = SendOptions { operation: &LOOKUP, timeout: self.timeout, deadline };
+        match self.sender.once(options, || Exchange::new(Method::GET, url.clone())).await {
+            Ok(answer) => match Profile::parse(&answer.text()) {
+                None => Err("the answer is no JSON object".to_owned()),
+                profile => Ok(profile),
+            },
+            Err(failure) if failure.status() == Some(404) => Ok(None),
+            Err(failure) => Err(failure.reason()),
+        }
+    }
+}
+
+impl Lookup {
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        match self {
+            Self::Profile(profile) => Some(profile),
+            Self::NoProfile | Self::Unavailable => None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::analytics::{Event, Outbox, Place, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::caller::CallContext;
-use crate::crm::{Crm, Profile};
+use crate::crm::{Crm, Lookup, Profile};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::guest_api::{Created, GuestApi};
@@ -41,10 +41,11 @@ pub(crate) struct Enricher {
 }
 
 impl Enricher {
-    pub(crate) async fn profile(&self, email: &str, context: &CallContext) -> Option<Profile> {
+    /// What the CRM knows of a guest.
+    pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> Lookup {
         match &self.crm {
-            Some(crm) => crm.profile(email, context.deadline).await,
-            None => None,
+            Some(crm) => crm.look_up(email, context.deadline).await,
+            None => Lookup::NoProfile,
         }
     }
 
@@ -66,7 +67,7 @@ impl Enricher {
         let text = |members: &Members<'_>, name| members.string(name).unwrap_or_default().into_owned();
         let (guest_id, email, channel_id) =
             (text(&guest, "guestId"), text(&request, "email"), text(&request, "channelId"));
-        let profile = self.profile(&email, &context).await;
+        let lookup = self.look_up(&email, &context).await;
         let attributes = request.get("attributes").map(RawValue::get);
         let expires_in = guest.number("expiresIn").unwrap_or_default() as u64;
         let guest = Guest {
@@ -77,7 +78,7 @@ impl Enricher {
             json: Secret::new(whole),
         };
         let mut created = Created { guest, session: None };
-        let enrichment = self.apply(&mut created, attributes, profile.as_ref(), &context).await;
+        let enrichment = self.apply(&mut created, attributes, &lookup, &context).await;
         let whom = Authenticated {
             guest_id: &created.guest.id,
             expires_in,
@@ -86,7 +87,7 @@ impl Enricher {
             channel_id: &channel_id,
             request_id: None,
         };
-        let facts = self.report(&whom, profile.as_ref(), enrichment, started, place, context.deadline).await;
+        let facts = self.report(&whom, &lookup, enrichment, started, place, context.deadline).await;
         let (analytics, audit) =
             (whom.event(&facts), self.auditor.success(whom.subject(), whom.guest_id, &facts, whom.request_id));
         Ok(format!("{{\"analytics\":{analytics},\"audit\":{audit}}}"))
@@ -112,13 +113,18 @@ impl Enricher {
         &self,
         created: &mut Created,
         attributes: Option<&str>,
-        profile: Option<&Profile>,
+        lookup: &Lookup,
         context: &CallContext,
     ) -> Enrichment {
-        let Some(api) = &self.api else { return Enrichment::Skipped };
-        let enrichment = api.enrich(created, attributes, profile, context).await;
+        let enrichment = match &self.api {
+            Some(api) => api.enrich(created, attributes, lookup.profile(), context).await,
+            None => Enrichment::Skipped,
+        };
         if enrichment == Enrichment::Failed {
             self.failed_updates.fetch_add(1, Ordering::Relaxed);
+        }
+        if matches!(lookup, Lookup::Unavailable) {
+            return Enrichment::Unavailable;
         }
         enrichment
     }
@@ -127,7 +133,7 @@ impl Enricher {
     pub(crate) async fn report(
         &self,
         whom: &Authenticated<'_>,
-        profile: Option<&Profile>,
+        lookup: &Lookup,
         enrichment: Enrichment,
         started: Instant,
         place: Option<Place>,
@@ -137,7 +143,7 @@ impl Enricher {
             latency_ms: started.elapsed().as_millis() as u64,
             expires_in: whom.expires_in,
             timestamp: Timestamp::now(),
-            crm_tier: profile.map_or(RawValue::NULL, Profile::tier).to_owned(),
+            crm_tier: lookup.profile().map_or(RawValue::NULL, Profile::tier).to_owned(),
             enrichment,
         };
         if let (Some(outbox), Some(place)) = (&self.outbox, place) {

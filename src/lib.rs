@@ -9,7 +9,7 @@
 //! | what processes share | [`shared`] |
 //! | the domain | [`environment`], [`validation`], [`oauth`], [`bearer`], [`guest_api`], [`guest`], [`guest_options`], [`rotation`], [`preflight`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
-//! | the ground | [`error`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`] |
+//! | the ground | [`error`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`], [`notice`] |
 //!
 //! A Rust program uses [`Authenticator`] with a [`Config`]; everything runs on the caller's Tokio runtime.
 
@@ -37,6 +37,7 @@ mod json;
 mod lifecycle;
 pub mod metrics;
 pub mod net;
+pub mod notice;
 pub mod oauth;
 mod preflight;
 mod rotation;

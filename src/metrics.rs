@@ -26,6 +26,8 @@ pub struct Metrics {
     pub throttled: u64,
     /// Lookups that brought no profile.
     pub crm_failures: u64,
+    /// Those of them to which the CRM gave no usable answer.
+    pub crm_unavailable: u64,
     /// Attribute updates that failed for good.
     pub enrichment_failures: u64,
     /// Token requests.

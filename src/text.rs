@@ -170,6 +170,22 @@ impl Serialize for Text {
     }
 }
 
+/// Audit records and messages show no more of an identifier that a caller or a server has chosen, in UTF-16 code units.
+pub(crate) const LONGEST_IDENTIFIER: usize = 256;
+
+/// The beginning of a text, at most so many UTF-16 code units, of whole characters.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let mut units = 0;
+    let beyond = text.char_indices().find(|(_, character)| {
+        units += character.len_utf16();
+        units > most
+    });
+    beyond.map_or(text, |(end, _)| &text[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

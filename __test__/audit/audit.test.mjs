@@ -185,7 +185,7 @@ describe('the address in it is', () => {
   const email = 'Jane.Doe+tag@Example.com';
   const forms = {
     masked: ['J***@Example.com', true],
-    hashed: [createHmac('sha256', 'client-secret').update(email).digest('hex'), true],
+    hashed: [createHmac('sha256', 'client-secret').update(email.toLowerCase()).digest('hex'), true],
     full: [email, false],
   };
   for (const [auditEmail, [form, minimised]] of Object.entries(forms)) {

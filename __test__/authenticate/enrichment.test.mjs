@@ -2,43 +2,75 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { failure, guest, pkg, setup } from '../helpers/setup.mjs';
+import { failure, guest, pkg, setup, warningsOf } from '../helpers/setup.mjs';
 
 const { ChannelUnavailableError, GuestForbiddenError } = pkg;
 
 describe('the CRM', () => {
+  const noObject = /: the answer is no JSON object;/;
+  // Each with what the warning says, if there is one.
   const faults = {
-    'does not know the guest': { status: 404, body: {} },
-    'has an error': { status: 500, body: {} },
-    'is not ready': { status: 503, headers: { 'Retry-After': '0' } },
-    throttles: { status: 429, headers: { 'Retry-After': '0' } },
-    redirects: { status: 302, headers: { Location: '/crm/elsewhere' } },
-    'answers no JSON': { body: '<html></html>' },
-    'answers a list': { body: [] },
-    'answers null': { body: 'null' },
-    'answers nothing': { body: '' },
-    'answers too much': { body: { text: 'x'.repeat(1024 * 1024) } },
-    'breaks the connection': (exchange) => exchange.drop(),
-    'does not answer': () => undefined,
+    'does not know the guest': [{ status: 404, body: {} }],
+    'has an error': [{ status: 500, body: {} }, /: status 500;/],
+    'refuses the guest': [{ status: 403, body: 'guest@example.com' }, /: status 403;/],
+    'is not ready': [{ status: 503, headers: { 'Retry-After': '0' } }, /: status 503;/],
+    throttles: [{ status: 429, headers: { 'Retry-After': '0' } }, /: status 429;/],
+    redirects: [{ status: 302, headers: { Location: '/crm/elsewhere' } }, /: status 302;/],
+    'answers no JSON': [{ body: '<html></html>' }, noObject],
+    'answers a list': [{ body: [] }, noObject],
+    'answers null': [{ body: 'null' }, noObject],
+    'answers nothing': [{ body: '' }, noObject],
+    'answers too much': [{ body: { text: 'x'.repeat(1024 * 1024) } }, /: the answer was too large;/],
+    'breaks the connection': [(exchange) => exchange.drop(), /: connection closed|reset/],
+    'does not answer': [() => undefined, /: no answer within \d+ ms;/],
   };
-  for (const [what, answer] of Object.entries(faults)) {
+  for (const [what, [answer, reason]] of Object.entries(faults)) {
     test(`${what}: the guest has no profile`, async (t) => {
+      const warnings = warningsOf(t);
       const { double, auth, audits } = await setup(t, { crm: true, timeouts: { crmMs: 250 } });
       double.always('crm', answer);
       const { guestData, analytics } = await auth.authenticateGuest(guest({ attributes: { a: 1 } }));
       assert.equal(guestData.guestId, 'guest-1');
       assert.equal(analytics.crmTier, null);
-      assert.equal(audits[0].enrichment, 'skipped');
-      assert.equal(auth.metrics().crmFailures, 1);
+      assert.equal(audits[0].enrichment, reason ? 'unavailable' : 'skipped');
+      const { crmFailures, crmUnavailable } = auth.metrics();
+      assert.deepEqual([crmFailures, crmUnavailable], [1, reason ? 1 : 0]);
       // Tried once, and nothing is written without a profile.
       assert.deepEqual(double.counts, { token: 1, create: 1, crm: 1 });
+      await auth.close();
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        reason ? ['CRM_UNAVAILABLE'] : [],
+      );
+      for (const { message } of warnings) {
+        assert.match(message, reason);
+        assert.ok(message.startsWith(`The CRM at ${new URL(double.url).host} gave no usable answer: `), message);
+        assert.doesNotMatch(message, /@/);
+      }
     });
   }
 
   test('is not there: the guest has no profile', async (t) => {
     const { auth, audits } = await setup(t, { crmBaseUrl: 'http://127.0.0.1:9/crm' });
     await auth.authenticateGuest(guest());
-    assert.deepEqual([audits[0].enrichment, auth.metrics().crmFailures], ['skipped', 1]);
+    assert.deepEqual([audits[0].enrichment, auth.metrics().crmFailures], ['unavailable', 1]);
+  });
+
+  test('is not asked about an address that no URL can hold', async (t) => {
+    const { double, auth, audits } = await setup(t, { crm: true });
+    await auth.authenticateGuest(guest({ email: `a@${'b'.repeat(70_000)}.com` }));
+    assert.equal(audits[0].enrichment, 'unavailable');
+    assert.deepEqual(double.counts, { token: 1, create: 1 });
+  });
+
+  test('is warned of once a minute, however many guests have no profile', async (t) => {
+    const warnings = warningsOf(t);
+    const { double, auth } = await setup(t, { crm: true });
+    double.always('crm', { status: 503 });
+    for (let i = 0; i < 10; i++) await auth.authenticateGuest(guest());
+    assert.equal(auth.metrics().crmUnavailable, 10);
+    await auth.close();
+    assert.equal(warnings.length, 1);
   });
 
   test('is not asked without being configured', async (t) => {

@@ -286,7 +286,7 @@ describe('GuestContextEnricher', () => {
     assert.equal(audits[0].enrichment, 'failed');
     double.always('crm', { status: 500 });
     assert.equal((await enricher.enrichAndSync(guestData, payload)).crmTier, null);
-    assert.equal(audits[1].enrichment, 'skipped');
+    assert.equal(audits[1].enrichment, 'unavailable');
   });
 
   test('tells the truth about consent, and hashes with the secret that it is given', async (t) => {

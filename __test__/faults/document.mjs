@@ -54,7 +54,9 @@ const NOTES = {
     'The guest exists, so the call succeeds whatever happens; the audit record tells what became of the attributes.',
   channel:
     'Comes before the creation: when it fails, no guest is created. A 2xx that says nothing about the channel lets it pass.',
-  crm: 'Tried once. Without a profile nothing is PUT, the audit record says `skipped`, and `metrics().crmFailures` counts it.',
+  crm:
+    'Tried once. Without a profile nothing is PUT, and `metrics().crmFailures` counts it. The audit record says `skipped` where the ' +
+    'CRM has no profile, and `unavailable` where it gave no usable answer, of which a process warning tells too.',
   webhook:
     'In the background: the call has succeeded already. Up to five attempts in about a minute; what is given up is reported with ' +
     '`process.emitWarning` and counted in `metrics().analytics.failed`.',
@@ -78,7 +80,8 @@ function outcome(result) {
   return `${enrichment === 'skipped' ? 'ok' : enrichment} ${requests(result)}`;
 }
 
-const profile = (outcome) => `${outcome.enrichment === 'skipped' ? 'no profile' : 'profile'} ${requests(outcome)}`;
+const PROFILES = { skipped: 'no profile', unavailable: 'unavailable' };
+const profile = (outcome) => `${PROFILES[outcome.enrichment] ?? 'profile'} ${requests(outcome)}`;
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

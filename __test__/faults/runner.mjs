@@ -184,7 +184,9 @@ class Run {
 
   async checkAudit(result, { code, enrichment, crmFailures = 0 }) {
     const { auth } = this;
-    assert.equal(auth.metrics().crmFailures, crmFailures, 'counted CRM failures');
+    const metrics = auth.metrics();
+    assert.equal(metrics.crmFailures, crmFailures, 'counted CRM failures');
+    assert.equal(metrics.crmUnavailable, enrichment === 'unavailable' ? 1 : 0, 'a CRM without an answer');
     if (this.endpoint === 'refresh') return;
     assert.equal(auth.metrics().liveSessions, code === undefined ? 1 : 0, 'sessions and reservations');
     await until(() => this.#audits.length > 0, 'the audit record comes');

@@ -165,16 +165,17 @@ const channel = {
   oversize: fails('NETWORK'),
 };
 
-const noProfile = (requests) => both(fine(requests, { crmFailures: 1 }));
+const unavailable = (requests) => both(fine(requests, { enrichment: 'unavailable', crmFailures: 1 }));
 
 const crm = {
-  [`${REFUSALS} ${REDIRECTS} 401 403 404 408 409 501`]: noProfile(1),
-  [`${THROTTLES} 429-long 503-seconds ${OUTAGES}`]: noProfile(1),
-  [`reset-before ${CUT_AFTER} ${LATE} oversize`]: noProfile(1),
-  [SHAPES]: noProfile(1),
-  'refused handshake certificate': noProfile(0),
+  404: both(fine(1, { crmFailures: 1 })),
+  [`${REFUSALS} ${REDIRECTS} 401 403 408 409 501`]: unavailable(1),
+  [`${THROTTLES} 429-long 503-seconds ${OUTAGES}`]: unavailable(1),
+  [`reset-before ${CUT_AFTER} ${LATE} oversize`]: unavailable(1),
+  [SHAPES]: unavailable(1),
+  'refused handshake certificate': unavailable(0),
   // Not an attempt: it goes out again at once.
-  'goaway-before': { ...noProfile(0), once: written(1) },
+  'goaway-before': { ...unavailable(0), once: written(1) },
   'object goaway-after': both(written(1)),
 };
 

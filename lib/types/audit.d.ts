@@ -7,6 +7,8 @@ export type ComplianceFlags = {
   auditTrailGenerated: boolean;
 };
 
+// No identifier in a record is longer than 256 UTF-16 code units; of longer ones it holds the beginning.
+
 /** A guest was authenticated. The tutorial's record, with the outcome of the enrichment. */
 export type GuestAuthenticatedRecord = {
   event: 'guest.authentication';
@@ -22,8 +24,11 @@ export type GuestAuthenticatedRecord = {
   /** ISO 8601, UTC. */
   timestamp: string;
   complianceFlags: ComplianceFlags;
-  /** Whether the CRM's attributes reached the guest; `skipped` without a profile. */
-  enrichment?: 'applied' | 'failed' | 'skipped';
+  /**
+   * Whether the CRM's attributes reached the guest. `skipped`: there is no CRM, or it does not know the guest (404);
+   * `unavailable`: it gave no usable answer.
+   */
+  enrichment?: 'applied' | 'failed' | 'skipped' | 'unavailable';
   /** `X-Genesys-Request-Id` of the creation. */
   requestId?: string;
 };

@@ -13,16 +13,24 @@ use super::bridge::{Bridge, BridgeHandle, failure, milliseconds};
 use super::payload::{self, Payload};
 use super::runtime::runtime;
 use super::{OrFailure, or_failure, session_store};
-use crate::analytics::Notice;
 use crate::audit::{Facts, Subject};
 use crate::authenticator::{Authenticator, Outcome};
 use crate::config::{Config, SessionStoreSettings};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::json::quote;
+use crate::notice::Notice;
 use crate::secret::Secret;
 use crate::template::Fact;
-use crate::text::Text;
+use crate::text::{self, Text};
+
+/// How much of an identifier audit records show, in UTF-16 code units.
+#[napi]
+pub const LONGEST_IDENTIFIER: u32 = text::LONGEST_IDENTIFIER as u32;
+
+/// Where the guest's id stands among the facts of a template.
+#[napi]
+pub const FACT_GUEST_ID: u32 = Fact::GuestId as u32;
 
 /// Where the caller's address stands among the facts of a template.
 #[napi]
@@ -244,5 +252,6 @@ pub(super) fn on_notice(bridge: &Arc<BridgeHandle>) -> impl Fn(Notice) + Send + 
         Notice::SetAside(text) => bridge.warn("OUTBOX_SET_ASIDE", text),
         Notice::Unwritable(text) => bridge.warn("OUTBOX_UNWRITABLE", text),
         Notice::Store(text) => bridge.warn("SESSION_STORE", text),
+        Notice::Crm(text) => bridge.warn("CRM_UNAVAILABLE", text),
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::losses::Losses;
-use super::notice::{Notice, OnNotice};
 use super::webhook_client::{self, MOST_AT_ONCE, WebhookClient};
+use crate::notice::throttled::ThrottledNotice;
+use crate::notice::{Notice, OnNotice};
 use crate::sync::lock;
 
 /// Waits before the second to the fifth attempt: about a minute in all.
@@ -40,7 +40,7 @@ struct Inner {
     changed: Notify,
     /// Nothing waits.
     idle: Notify,
-    losses: Arc<Losses>,
+    losses: Arc<ThrottledNotice>,
     on_notice: OnNotice,
 }
 
@@ -82,7 +82,7 @@ impl MemoryOutbox {
             queue: Mutex::default(),
             changed: Notify::new(),
             idle: Notify::new(),
-            losses: Losses::new(describe, Arc::clone(&on_notice)),
+            losses: ThrottledNotice::new(describe, Arc::clone(&on_notice)),
             on_notice,
         }))
     }

@@ -4,9 +4,7 @@
 mod deliveries;
 mod disk;
 mod event;
-mod losses;
 mod memory;
-mod notice;
 mod signer;
 mod webhook_client;
 
@@ -19,13 +17,12 @@ use disk::DiskOutbox;
 pub(crate) use disk::{MAX_AGE, RETRY_DELAYS};
 pub use disk::{OutboxSettings, Retry};
 pub(crate) use event::Event;
-pub use notice::Notice;
-pub(crate) use notice::OnNotice;
 pub use signer::Signer;
 pub use webhook_client::Webhook;
 
 use crate::error::Error;
 use crate::net::retry::Sender;
+use crate::notice::OnNotice;
 use memory::MemoryOutbox;
 use webhook_client::WebhookClient;
 

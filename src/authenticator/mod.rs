@@ -12,12 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{Event, Notice, OnNotice, Outbox};
+use crate::analytics::{Event, Outbox};
 use crate::audit::{Facts, Subject};
 use crate::bearer::{BearerSender, Tokens};
 use crate::caller::CallContext;
 use crate::config::{Config, Traffic};
-use crate::crm::Crm;
+use crate::crm::{Crm, Lookup};
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
 use crate::guest_api::engagements::Engagements;
@@ -28,6 +28,7 @@ use crate::metrics::Failures;
 use crate::net::client::Http;
 use crate::net::limiter::SharedLimiter;
 use crate::net::retry::Sender;
+use crate::notice::{Notice, OnNotice};
 use crate::oauth::OAuth;
 use crate::preflight::Preflight;
 use crate::rotation::Rotation;
@@ -120,7 +121,8 @@ pub(crate) fn sender(traffic: &Traffic, limiter: Option<Arc<dyn SharedLimiter>>)
 
 impl Authenticator {
     /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
-    /// within a Tokio runtime, and fails when its file cannot be had. `on_notice` hears of the outbox and of a shared store.
+    /// within a Tokio runtime, and fails when its file cannot be had. `on_notice` hears of the outbox, of the CRM
+    /// and of a shared store.
     pub fn new(config: Config, on_notice: impl Fn(Notice) + Send + Sync + 'static) -> Result<Self, Error> {
         let Config {
             credentials, api, web_messaging, traffic, reports, max_sessions, store, preflight_channel, ..
@@ -150,10 +152,10 @@ impl Authenticator {
         };
         let outbox = reports
             .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, on_notice))
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::clone(&on_notice)))
             .transpose()?;
         let enricher = Enricher {
-            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
+            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
             api: Some(Arc::clone(&api)),
             outbox,
             auditor: reports.auditor,
@@ -299,7 +301,7 @@ impl Inner {
             let place = self.enricher.admit(&context).await?;
             Ok((place, self.admitted(request, &session, &context).await?))
         };
-        let (place, (mut created, profile)) = match admitted.await {
+        let (place, (mut created, lookup)) = match admitted.await {
             Ok(admitted) => admitted,
             Err(error) => {
                 session.free().await;
@@ -311,12 +313,11 @@ impl Inner {
         }
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
-        let enrichment = self.enricher.apply(&mut created, attributes, profile.as_ref(), &context).await;
+        let enrichment = self.enricher.apply(&mut created, attributes, &lookup, &context).await;
         let guest = created.guest;
 
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &context.request_id);
-        let profile = profile.as_ref();
-        let facts = self.enricher.report(&whom, profile, enrichment, started, place, context.deadline).await;
+        let facts = self.enricher.report(&whom, &lookup, enrichment, started, place, context.deadline).await;
         // Last: a call that ends before leaves no session behind.
         session.keep(guest.expires_in).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
@@ -329,7 +330,7 @@ impl Inner {
         request: &GuestRequest,
         session: &Reservation,
         context: &CallContext,
-    ) -> Result<(Created, Option<crate::crm::Profile>), Error> {
+    ) -> Result<(Created, Lookup), Error> {
         let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.admission.acquire()).await else {
             return Err(self.too_long(context).with_retryable(true));
         };
@@ -338,8 +339,8 @@ impl Inner {
             return Err(self.too_long(context).with_retryable(true));
         }
         // The lookup ends by the deadline on its own: a guest that exists by then is not lost to a slow CRM.
-        let profile = async { Ok(self.enricher.profile(&request.email, context).await) };
-        try_join(self.within(context, || self.guest(request, session.key(), context)), profile).await
+        let lookup = async { Ok(self.enricher.look_up(&request.email, context).await) };
+        try_join(self.within(context, || self.guest(request, session.key(), context)), lookup).await
     }
 
     async fn guest(&self, request: &GuestRequest, key: KeyHash, context: &CallContext) -> Result<Created, Error> {

@@ -92,6 +92,7 @@ impl Authenticator {
             retries: inner.sender.retries.load(Ordering::Relaxed),
             throttled: inner.sender.throttled.load(Ordering::Relaxed),
             crm_failures: inner.enricher.crm.as_ref().map_or(0, |crm| crm.failures.load(Ordering::Relaxed)),
+            crm_unavailable: inner.enricher.crm.as_ref().map_or(0, |crm| crm.unavailable.load(Ordering::Relaxed)),
             enrichment_failures: inner.enricher.failed_updates.load(Ordering::Relaxed),
             oauth_requests: inner.oauth.requests(),
             live_sessions: inner.sessions.len(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::token_manager::guest_api;
-use crate::analytics::{Notice, Outbox};
+use crate::analytics::Outbox;
 use crate::authenticator::sender;
 use crate::bearer::GetToken;
 use crate::config::{EnricherConfig, Rule};
@@ -16,6 +16,7 @@ use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::guest_api::GuestApi;
 use crate::lifecycle::Lifecycle;
+use crate::notice::{Notice, OnNotice};
 
 /// Looks profiles up, writes attributes and reports.
 ///
@@ -41,7 +42,7 @@ pub struct ContextEnricher {
 impl ContextEnricher {
     /// `get_token` provides access tokens; it and the API are there both, or neither, and then no attributes are written.
     /// With an outbox on disk, this must be called within a Tokio runtime, and fails when its file cannot be had.
-    /// `on_notice` hears of the outbox.
+    /// `on_notice` hears of the outbox and of the CRM.
     pub fn new(
         config: EnricherConfig,
         get_token: Option<Box<GetToken>>,
@@ -57,12 +58,13 @@ impl ContextEnricher {
             (Some(_), None) => return Err(required("getAccessToken", "environment")),
             (None, Some(_)) => return Err(required("environment", "getAccessToken")),
         };
+        let on_notice: OnNotice = Arc::new(on_notice);
         let outbox = reports
             .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::new(on_notice)))
+            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::clone(&on_notice)))
             .transpose()?;
         let enricher = Enricher {
-            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout)),
+            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
             api,
             outbox,
             auditor: reports.auditor,

@@ -17,7 +17,7 @@ use crate::crm::Profile;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
 use crate::json::{Members, quote};
-use crate::net::exchange::Exchange;
+use crate::net::exchange::{Exchange, LONGEST_URL};
 use crate::net::fault;
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
@@ -264,7 +264,7 @@ fn code_of(status: Option<u16>, otherwise: Code) -> Code {
 }
 
 /// `url` with one more path part, or with the part in the place of `{channelId}`. `None` for `.` and `..`, which climb up
-/// instead of naming something, encoded or not (WHATWG URL, "double-dot URL path segment").
+/// instead of naming something, encoded or not (WHATWG URL, "double-dot URL path segment"), nor for what is too long.
 fn below(url: &Url, part: &str) -> Option<Url> {
     const PLACE: &str = "%7BchannelId%7D";
     if matches!(part, "." | "..") {
@@ -279,7 +279,7 @@ fn below(url: &Url, part: &str) -> Option<Url> {
         format!("{}/{encoded}", path.trim_end_matches('/'))
     };
     url.set_path(&path);
-    Some(url)
+    (url.as_str().len() <= LONGEST_URL).then_some(url)
 }
 
 /// A channel is disabled when its description says so in any of the ways that Genesys Cloud entities do.

@@ -11,6 +11,9 @@ use url::Url;
 /// The largest answer that is read. A guest answer has about 1 KiB; more than this is a mistake or an attack.
 pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// The longest URL that is sent: what all servers should take (RFC 9110 §4.1). Longer ones come of hostile payloads.
+pub(crate) const LONGEST_URL: usize = 8000;
+
 /// Header lines of one HTTP/1.1 answer. hyper's own bound is 100, which long policies and cookies can exceed.
 pub(super) const MOST_HEADERS: usize = 256;
 

@@ -115,7 +115,8 @@ async fn a_crm_that_hangs_costs_the_profile_alone() {
     let stage = Stage { auth: stage::authenticator(&sandbox, fields), sandbox };
     stage.sandbox.fault(Fault::on(Route::Crm).delay_ms(60_000));
     let outcome = stage.authenticate(&guest()).await.unwrap();
-    assert_eq!(outcome.facts.enrichment, Enrichment::Skipped);
-    assert_eq!(stage.auth.metrics().crm_failures, 1);
+    assert_eq!(outcome.facts.enrichment, Enrichment::Unavailable);
+    let metrics = stage.auth.metrics();
+    assert_eq!((metrics.crm_failures, metrics.crm_unavailable), (1, 1));
     stage.auth.close(Some(Duration::ZERO)).await;
 }

@@ -154,7 +154,7 @@ expectTypeOf<keyof GuestAuthResponse>().toEqualTypeOf<
 export const audit: AuditLogCallback = (record) => {
   if (record.event === 'guest.authentication') {
     expectTypeOf(record.tokenExpiry).toBeNumber();
-    expectTypeOf(record.enrichment).toEqualTypeOf<'applied' | 'failed' | 'skipped' | undefined>();
+    expectTypeOf(record.enrichment).toEqualTypeOf<'applied' | 'failed' | 'skipped' | 'unavailable' | undefined>();
     expectTypeOf(record.complianceFlags.gdprConsentRecorded).toBeBoolean();
   } else if (record.event === 'guest.authentication.failed') {
     expectTypeOf(record.code).toBeString();

@@ -44,11 +44,11 @@ pub use retry::Retry;
 pub(crate) use retry::{MAX_AGE, RETRY_DELAYS};
 
 use super::deliveries::Deliveries;
-use super::losses::Losses;
-use super::notice::{Notice, OnNotice};
 use super::webhook_client::WebhookClient;
 
 use crate::error::{Code, Error};
+use crate::notice::throttled::ThrottledNotice;
+use crate::notice::{Notice, OnNotice};
 use crate::sync::lock;
 use delivery_order::Sequence;
 use error::{Unavailable, UnknownLetter};
@@ -95,7 +95,7 @@ impl DiskOutbox {
         let describe = |last: &str, count| {
             Notice::DeadLetter(format!("{last}; dead letters since the last such warning: {count})"))
         };
-        let dead_letters = Losses::new(describe, Arc::clone(&on_notice));
+        let dead_letters = ThrottledNotice::new(describe, Arc::clone(&on_notice));
         let state = Arc::new(OutboxState {
             webhook_client,
             retry: settings.retry,

@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 use super::index::{Bounds, Index, Phase};
 use super::queue::WriteQueue;
 use super::retry::Retry;
-use crate::analytics::losses::Losses;
-use crate::analytics::notice::OnNotice;
 use crate::analytics::webhook_client::WebhookClient;
+use crate::notice::OnNotice;
+use crate::notice::throttled::ThrottledNotice;
 use crate::sync::lock;
 
 /// What the calls, the deliveries and the writer share.
@@ -20,7 +20,7 @@ pub(super) struct OutboxState {
     pub(super) on_notice: OnNotice,
     pub(super) queue: WriteQueue,
     pub(super) index: Mutex<Index>,
-    pub(super) dead_letters: Arc<Losses>,
+    pub(super) dead_letters: Arc<ThrottledNotice>,
     /// The file has been read, or cannot be.
     pub(super) loaded: Notify,
     /// For the deliveries: there may be something to do.

@@ -13,7 +13,7 @@ use super::queue::{Counted, Loaded, Page, Question};
 use super::record::{self, DeadLetter};
 use super::state::OutboxState;
 use super::store::{Change, Changes, EventState, Sizes, Store};
-use crate::analytics::notice::Notice;
+use crate::notice::Notice;
 use crate::sync::lock;
 
 /// How soon a file that could not be written is tried again, and what share of the time that may take: a large one is read

@@ -1,4 +1,6 @@
-//! What an instance tells its owner, beside the results of calls.
+//! What an instance tells its owner, beside the results of calls; [`throttled`]: at most once a minute.
+
+pub(crate) mod throttled;
 
 use std::sync::Arc;
 
@@ -17,7 +19,9 @@ pub enum Notice {
     Unwritable(String),
     /// The shared session store is away, or back.
     Store(String),
+    /// The CRM gave no usable answer.
+    Crm(String),
 }
 
-/// Tells the owner of an outbox.
+/// Tells the owner of an instance.
 pub(crate) type OnNotice = Arc<dyn Fn(Notice) + Send + Sync>;

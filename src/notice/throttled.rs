@@ -1,21 +1,21 @@
-//! Tells of events that were given up: of the first at once, then at most once a minute, with their number. A receiver that
-//! refuses everything would else flood the log.
+//! Tells of what goes wrong again and again: of the first time at once, then at most once a minute, with the number of times.
+//! A server that refuses everything would else flood the log.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::notice::{Notice, OnNotice};
+use super::{Notice, OnNotice};
 use crate::sync::lock;
 
 /// The least time between two notices.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What to say of the last event that was given up, and of how many there were since the last notice.
+/// What to say of the last time, and of how many there were since the last notice.
 type Describe = fn(last: &str, count: u64) -> Notice;
 
-pub(super) struct Losses {
+pub(crate) struct ThrottledNotice {
     describe: Describe,
     on_notice: OnNotice,
     untold: Mutex<Untold>,
@@ -28,16 +28,16 @@ struct Untold {
     told_at: Option<Instant>,
 }
 
-impl Losses {
-    pub(super) fn new(describe: Describe, on_notice: OnNotice) -> Arc<Self> {
+impl ThrottledNotice {
+    pub(crate) fn new(describe: Describe, on_notice: OnNotice) -> Arc<Self> {
         Arc::new(Self { describe, on_notice, untold: Mutex::default() })
     }
 
-    /// One more event was given up. Must be called within a Tokio runtime.
-    pub(super) fn add(self: &Arc<Self>, event: String) {
+    /// It went wrong once more. Must be called within a Tokio runtime.
+    pub(crate) fn add(self: &Arc<Self>, last: String) {
         let mut untold = lock(&self.untold);
         untold.count += 1;
-        untold.last = event;
+        untold.last = last;
         let is_first = untold.count == 1;
         match untold.told_at.map(|told_at| told_at + INTERVAL).filter(|next| Instant::now() < *next) {
             None => {
@@ -58,7 +58,7 @@ impl Losses {
     }
 
     /// Tells now of what has not been told of.
-    pub(super) fn report(&self) {
+    pub(crate) fn report(&self) {
         let mut untold = lock(&self.untold);
         let (count, last) = (std::mem::take(&mut untold.count), std::mem::take(&mut untold.last));
         if count > 0 {
@@ -74,13 +74,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_thousand_losses_a_minute_are_two_notices() {
+    async fn a_thousand_times_a_minute_are_two_notices() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let on_notice = {
             let told = Arc::clone(&told);
             move |notice| lock(&told).push(notice)
         };
-        let losses = Losses::new(|last, count| Notice::Undelivered(format!("{last}, {count}")), Arc::new(on_notice));
+        let losses =
+            ThrottledNotice::new(|last, count| Notice::Undelivered(format!("{last}, {count}")), Arc::new(on_notice));
         let heard = || std::mem::take(&mut *lock(&told));
         let said = |text: &str| [Notice::Undelivered(text.to_owned())];
         for number in 1..=1000 {
