@@ -128,7 +128,7 @@ impl State {
     /// As it was at the start; only the clock goes on.
     pub(crate) fn reset(&mut self) {
         let started = self.started;
-        let messaging = Messaging::new(&self.options, started);
+        let messaging = self.messaging.reset(&self.options);
         *self = Self { started, messaging, ..Self::new(self.options.clone(), std::mem::take(&mut self.origin)) };
     }
 

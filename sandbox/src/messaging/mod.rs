@@ -93,6 +93,11 @@ impl Messaging {
         }
     }
 
+    /// As at the start. Sockets that are still ending keep their numbers to themselves.
+    pub(crate) fn reset(&self, options: &Options) -> Self {
+        Self { last_socket: self.last_socket, ..Self::new(options, self.started) }
+    }
+
     /// Answers a request whose method has been checked.
     pub(crate) fn answer(&mut self, settings: &MessagingSettings, origin: &str, request: &Request) -> Option<Answer> {
         Some(match request.route {

@@ -84,6 +84,21 @@ async fn a_jwt_opens_a_session_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_jwt_is_for_its_deployment_and_its_subject() {
+    let sandbox = sandbox().await;
+    let jwt = signed_in(&sandbox, "ada").await["jwt"].clone();
+    let query = format!("deploymentId={}", Uuid::nil());
+    let mut elsewhere = Guest::try_connect(&sandbox, &query, &[]).await.unwrap();
+    let frame = json!({ "deploymentId": Uuid::nil(), "data": { "code": jwt } });
+    assert_eq!(kind(&elsewhere.ask("configureAuthenticatedSession", frame).await), ("string", 401, None));
+    let mut ada = Guest::connect(&sandbox).await;
+    ada.configure_signed_in(&jwt).await;
+    let other = signed_in(&sandbox, "bo").await["jwt"].clone();
+    let mut bo = Guest::connect(&sandbox).await.with_token(&ada.token);
+    assert_eq!(kind(&bo.configure_signed_in(&other).await), ("string", 401, None));
+}
+
+#[tokio::test]
 async fn refresh_tokens_are_known_or_refused() {
     let sandbox = sandbox().await;
     let token = signed_in(&sandbox, "ada").await["refreshToken"].clone();

@@ -67,6 +67,8 @@ async fn a_deployment_that_is_not_active_refuses() {
 async fn what_is_no_upgrade_is_told_so() {
     let sandbox = sandbox().await;
     let path = format!("/v1?deploymentId={DEPLOYMENT}");
+    let half = Call::new("GET", path.clone()).header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    half.send(&sandbox).await.unwrap().assert_error(426, "client.failed.request");
     let reply = Call::new("GET", path).send(&sandbox).await.unwrap();
     reply.assert_error(426, "client.failed.request");
     assert_eq!(reply.header("sec-websocket-version"), Some("13"));

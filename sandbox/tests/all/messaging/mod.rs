@@ -7,3 +7,4 @@ mod guest;
 mod handshake;
 mod scripted;
 mod session;
+mod settings;
