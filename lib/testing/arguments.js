@@ -22,7 +22,7 @@ const SWITCHES = {
   log: [true, '--no-log'],
 };
 
-const KNOWN = new Set([...Object.keys(VALUES), ...Object.keys(SWITCHES), 'binary']);
+const KNOWN = new Set([...Object.keys(VALUES), ...Object.keys(SWITCHES), 'deployments', 'binary']);
 
 function argumentsOf(options) {
   const unknown = Object.keys(options).find((name) => !KNOWN.has(name));
@@ -35,7 +35,13 @@ function argumentsOf(options) {
   for (const [name, [normal, flag]] of Object.entries(SWITCHES)) {
     if (options[name] !== undefined && options[name] !== normal) flags.push(flag);
   }
+  for (const deployment of options.deployments ?? []) flags.push(`--deployment=${words(deployment)}`);
   return flags;
+}
+
+/** `ID,auth,upgrade,domains=a+b` */
+function words({ id, auth, upgrade, domains }) {
+  return [id, auth && 'auth', upgrade && 'upgrade', domains && `domains=${domains.join('+')}`].filter(Boolean).join();
 }
 
 module.exports = { argumentsOf };

@@ -4,6 +4,7 @@
 
 const { clearTimeout, setTimeout } = require('node:timers');
 const { call, withQuery } = require('./control.js');
+const { MessagingHandle } = require('./messaging.js');
 
 /** Since Node 18.18; before, the name that TypeScript's helpers agree on. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -11,13 +12,14 @@ const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 /** How long the program may take to stop before it is killed. */
 const STOP_TIMEOUT_MS = 5000;
 
-class SandboxHandle {
+class SandboxHandle extends MessagingHandle {
   #child;
   #control;
   #options;
   #closing;
 
   constructor(child, addresses, options) {
+    super((method, path, body) => this.#call(method, path, body));
     const { control, ...rest } = addresses;
     Object.assign(this, rest);
     this.#child = child;
@@ -32,7 +34,8 @@ class SandboxHandle {
       environment: this.url,
       clientId,
       clientSecret,
-      crmBaseUrl: this.crm,
+      // External contacts take the place of the CRM.
+      ...(overrides.contacts ? {} : { crmBaseUrl: this.crm }),
       analyticsWebhookUrl: this.webhook,
       ...(key === undefined ? {} : { tokenSigningKey: key }),
       ...(this.ca === undefined ? {} : { ca: this.ca }),

@@ -1,6 +1,9 @@
 /// <reference lib="esnext.disposable" />
 
 import type { AuthenticatorConfig } from '../types/config';
+import type { Deployment, MessagingChange, MessagingHandle, MessagingSettings } from './messaging';
+
+export * from './messaging';
 
 /** An endpoint of the sandbox. */
 export type Route =
@@ -48,6 +51,8 @@ export interface SandboxOptions {
   log?: boolean | undefined;
   /** Requests kept in the log, and webhook events. Default 200000. */
   logCapacity?: number | undefined;
+  /** The deployments of web messaging. Default: every UUID is one that is open to everybody, signed in or not. */
+  deployments?: readonly Pick<Deployment, 'id' | 'auth' | 'upgrade' | 'domains'>[] | undefined;
   /** The program. Default: `GENESYS_GUEST_AUTH_SANDBOX`, or the one in this package. */
   binary?: string | undefined;
 }
@@ -190,6 +195,8 @@ export interface Settings {
   announcesLimits: boolean;
   /** Other beginnings of paths: `['/gateway', '']` makes `/gateway/oauth/token` work. */
   aliases: readonly (readonly [from: string, to: string])[];
+  /** Web messaging. */
+  messaging: MessagingSettings;
 }
 
 /** What the sandbox knows. */
@@ -231,7 +238,7 @@ export interface SandboxState {
 }
 
 /** A running sandbox. It holds no process alive, and ends with the one that started it. */
-export interface SandboxHandle extends AsyncDisposable {
+export interface SandboxHandle extends MessagingHandle, AsyncDisposable {
   /** The origin, without a trailing slash. */
   readonly url: string;
   readonly login: string;
@@ -248,7 +255,7 @@ export interface SandboxHandle extends AsyncDisposable {
   /** The certificate authority to trust, in PEM, when TLS is spoken. */
   readonly ca?: string;
 
-  /** A configuration for this sandbox. */
+  /** A configuration for this sandbox; with `contacts`, there is no `crmBaseUrl` in it. */
   config<T extends Partial<AuthenticatorConfig> = Record<never, never>>(
     overrides?: T & Partial<AuthenticatorConfig>,
   ): AuthenticatorConfig & { crmBaseUrl: string; analyticsWebhookUrl: string } & T;
@@ -281,7 +288,7 @@ export interface SandboxHandle extends AsyncDisposable {
   revokeTokens(which?: true | string | readonly string[]): Promise<number>;
   /** Ends guests: all, or those with these ids. How many were ended. */
   endGuests(which?: true | string | readonly string[]): Promise<number>;
-  settings(settings: Partial<Settings>): Promise<void>;
+  settings(settings: Partial<Omit<Settings, 'messaging'>> & { messaging?: MessagingChange }): Promise<void>;
   /** Sets CRM profiles by e-mail; `null` for none. */
   profiles(profiles: Readonly<Record<string, unknown>>): Promise<void>;
 

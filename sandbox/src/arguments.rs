@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sandbox::{Limit, Options, Route, UnknownRoute};
+use sandbox::{Deployment, Limit, Options, Route, UnknownRoute};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -21,6 +21,9 @@ Usage: sandbox [options]
   --signing-key KEY            the key of guest tokens
   --expires-in SECONDS         life of a guest (3600)
   --token-lifetime SECONDS     life of an access token (86400)
+  --deployment ID[,auth][,upgrade][,domains=A+B]
+                               a deployment of web messaging: guests sign in; they may begin anonymously; the domains it
+                               is open to. Without one, every UUID is a deployment that is open to everybody
   --no-conflicts               allow a second live guest for the same e-mail and channel
   --no-log                     count requests, but do not log them
   --log-capacity N             requests kept in the log
@@ -69,6 +72,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Command, I
             "--signing-key" => settings.signing_key = Some(value()?),
             "--expires-in" => settings.expires_in = parse(&name, &value()?)?,
             "--token-lifetime" => settings.token_lifetime = parse(&name, &value()?)?,
+            "--deployment" => options.deployments.push(deployment(&name, &value()?)?),
             "--no-conflicts" => settings.conflicts = false,
             "--no-log" => options.log = false,
             "--log-capacity" => options.log_capacity = parse(&name, &value()?)?,
@@ -115,6 +119,25 @@ fn latency(name: &str, text: &str) -> Result<(Option<Route>, f64), Invalid> {
     Ok((route, parse(name, ms)?))
 }
 
+/// `ID[,auth][,upgrade][,domains=A+B]`. Only who signs in can upgrade.
+fn deployment(name: &str, text: &str) -> Result<Deployment, Invalid> {
+    let invalid = || Invalid::Value { name: name.to_owned(), text: text.to_owned() };
+    let (id, words) = text.split_once(',').unwrap_or((text, ""));
+    let mut deployment = Deployment::new(parse(name, id)?);
+    for word in words.split(',').filter(|word| !word.is_empty()) {
+        match word.split_once('=') {
+            None if word == "auth" => deployment.auth = true,
+            None if word == "upgrade" => deployment.upgrade = true,
+            Some(("domains", domains)) => {
+                deployment.domains =
+                    Some(domains.split('+').filter(|domain| !domain.is_empty()).map(Into::into).collect());
+            }
+            _ => return Err(invalid()),
+        }
+    }
+    if deployment.upgrade && !deployment.auth { Err(invalid()) } else { Ok(deployment) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +158,20 @@ mod tests {
         let limits: Vec<_> = options.limits.iter().map(|limit| (limit.route, limit.rate, limit.burst)).collect();
         assert_eq!(limits, [(Route::Create, 10.0, 20.0), (Route::Token, 1.0, 1.0)]);
         assert_eq!(run("--latency crm=5").unwrap().0.latency, [(Some(Route::Crm), 5.0)]);
+    }
+
+    #[test]
+    fn reads_deployments() {
+        let id = "6a1f0f5e-0000-4000-8000-000000000001";
+        let line =
+            format!("--deployment {id},auth,upgrade,domains=a.b+c.d --deployment={id},domains= --deployment {id}");
+        let deployments = run(&line).unwrap().0.deployments;
+        assert_eq!(deployments[0].domains, Some(vec!["a.b".into(), "c.d".into()]));
+        assert!(deployments[0].auth && deployments[0].upgrade && !deployments[1].auth);
+        assert_eq!((&deployments[1].domains, &deployments[2].domains), (&Some(Vec::new()), &None));
+        for bad in ["x".into(), format!("{id},upgrade"), format!("{id},other"), format!("{id},auth=1")] {
+            assert!(run(&format!("--deployment {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]
