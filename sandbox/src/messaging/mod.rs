@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `deployments` | deployments, `config.json`, `domains.json`, origins |
-//! | `handshake`, `socket`, `sockets`, `outgoing` | the upgrade, the task of one socket, what waits to be sent |
+//! | `handshake`, `sockets`, `socket`, `send`, `outgoing` | the upgrade, what a socket is, its task, what is sent, what waits |
 //! | `frames`, `turn`, `configure`, `conversation` | a frame, who may send it, and what it does |
 //! | `sessions`, `credentials`, `limits` | what is known, and for how long |
 //! | `sign_in`, `history`, `contacts` | the REST calls |
@@ -23,6 +23,7 @@ mod history;
 mod limits;
 mod outgoing;
 mod record;
+mod send;
 mod sessions;
 mod settings;
 mod sign_in;

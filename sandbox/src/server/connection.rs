@@ -16,28 +16,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::exchange::exchange;
 use super::payload::Payload;
-use super::wire::{Line, Socket, Wire};
-use crate::record::Gauges;
+use super::wire::{Line, Open, Socket, Wire};
 use crate::state::Shared;
-
-/// Counts a connection as long as it lives: with the wire, which may outlive HTTP.
-pub(super) struct Open(Arc<Gauges>, Arc<Line>);
-
-impl Open {
-    fn new(gauges: Arc<Gauges>, line: Arc<Line>) -> Self {
-        gauges.opened.fetch_add(1, Relaxed);
-        gauges.open.fetch_add(1, Relaxed);
-        Self(gauges, line)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if !self.1.is_hidden() {
-            self.0.open.fetch_sub(1, Relaxed);
-        }
-    }
-}
 
 /// Serves a connection until one of the sides has enough.
 pub(crate) async fn serve(tcp: TcpStream, number: u64, shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) {

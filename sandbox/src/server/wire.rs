@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::Open;
 use crate::record::Gauges;
 
 /// What an exchange may do to the connection that it came on.
@@ -49,6 +48,25 @@ impl Line {
     pub(crate) fn hang_up(&self, reset: bool) {
         self.reset.store(reset, Relaxed);
         self.cut.notify_one();
+    }
+}
+
+/// Counts a connection as long as it lives: with the wire, which may outlive HTTP.
+pub(super) struct Open(Arc<Gauges>, Arc<Line>);
+
+impl Open {
+    pub(super) fn new(gauges: Arc<Gauges>, line: Arc<Line>) -> Self {
+        gauges.opened.fetch_add(1, Relaxed);
+        gauges.open.fetch_add(1, Relaxed);
+        Self(gauges, line)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.1.is_hidden() {
+            self.0.open.fetch_sub(1, Relaxed);
+        }
     }
 }
 
