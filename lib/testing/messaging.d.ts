@@ -96,6 +96,8 @@ export interface FrameFault {
   count?: number | null | undefined;
   /** How many fitting frames go through first. Default 0. */
   skip?: number | undefined;
+  /** The share of the remaining frames that it hits, 0 to 1. Default 1. */
+  probability?: number | undefined;
   /** An error to answer with. The class is `string` for a text, else `ErrorMessage`. */
   error?: { code: number; body?: unknown; class?: string | undefined } | undefined;
   /** Frames to send instead. */

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::record::{Counts, LogEntry};
+use crate::rules::Scripted as _;
 use crate::server::Server;
 use crate::state::Shared;
 use crate::{Fault, FaultInfo, GuestInfo, Limit, Options, Route, Settings, TokenInfo, WebhookEvent};
@@ -77,7 +78,7 @@ impl Sandbox {
 
     /// The faults in force and what they have done.
     #[must_use]
-    pub fn faults(&self) -> Vec<FaultInfo> {
+    pub fn faults(&self) -> Vec<FaultInfo<Fault>> {
         self.shared.lock().faults.list()
     }
 

@@ -51,8 +51,8 @@ pub use genesys::{GuestInfo, TokenInfo};
 pub use handle::Sandbox;
 pub use messaging::{
     AttributeCount, Claim, ClosedMember, Closing, CodeGrant, Cut, Deployment, Disconnect, FrameEntry, FrameFault,
-    FrameFaultInfo, FrameKind, HandshakeStatuses, IdTokenGrant, InBand, InBandError, MessagingLimits,
-    MessagingSettings, RateShape, RawFrame, RawOpcode, RestRefusal, Sender, SessionInfo, SignIn, SocketInfo,
+    FrameKind, HandshakeStatuses, IdTokenGrant, InBand, InBandError, MessagingLimits, MessagingSettings, RateShape,
+    RawFrame, RawOpcode, RestRefusal, Sender, SessionInfo, SignIn, SocketInfo,
 };
 pub use options::Options;
 pub use record::{Connections, Counts, Headers, LogEntry, RouteCounts};

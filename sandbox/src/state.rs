@@ -82,7 +82,7 @@ pub(crate) struct State {
     pub(crate) messaging: Messaging,
     pub(crate) profiles: Profiles,
     pub(crate) events: Events,
-    pub(crate) faults: Faults,
+    pub(crate) faults: Faults<Fault>,
     pub(crate) limits: Limits,
     token_limits: TokenLimits,
     pub(crate) latency: Latency,
@@ -157,7 +157,7 @@ impl State {
 
     /// Processes a request and decides what the client gets to see of it.
     pub(crate) fn decide(&mut self, request: &Request) -> Plan {
-        let fault = self.faults.pick(request);
+        let fault = self.faults.pick(|fault| fault.concerns(request));
         let mut answer = match &fault {
             None => self.process(request),
             Some(fault) => {

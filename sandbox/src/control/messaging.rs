@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::state::{Which, apply};
-use super::{Call, Refusal, done, each, written};
+use super::{Call, Refusal, written};
 use crate::answer::Answer;
 use crate::clock;
 use crate::messaging::{Closing, Deployment, FrameEntry, FrameFault, SessionInfo, SignIn, SocketInfo};
+use crate::rules::Scripted as _;
 
 /// What `GET messaging` answers.
 #[derive(Serialize)]
@@ -127,30 +128,7 @@ impl Call<'_> {
         let socket = self.parameter("socket")?;
         let limit = self.parameter("limit")?.unwrap_or(usize::MAX);
         let state = self.shared.lock();
-        let entries: Vec<&FrameEntry> = state.messaging.frames.since(since, socket).collect();
+        let entries: Vec<&FrameEntry> = state.messaging.frames.frames(since, socket).collect();
         Ok(written(&&entries[entries.len().saturating_sub(limit)..]))
-    }
-
-    /// `POST messaging/faults`. All or none: a list with a mistake in it changes nothing.
-    pub(super) fn add_frame_faults(&self) -> Result<Answer, Refusal> {
-        let mut faults = Vec::new();
-        for value in each(self.json()?) {
-            let fault: FrameFault = serde_json::from_value(value)?;
-            fault.check()?;
-            faults.push(fault);
-        }
-        let mut state = self.shared.lock();
-        let ids: Vec<_> = faults.into_iter().map(|fault| state.messaging.faults.add(fault)).collect();
-        Ok(written(&json!({ "ids": ids })))
-    }
-
-    /// `DELETE messaging/faults`
-    pub(super) fn clear_frame_faults(&self) -> Result<Answer, Refusal> {
-        let id = self.parameter("id")?;
-        let cleared = self.shared.lock().messaging.faults.clear(id);
-        match id {
-            Some(id) if cleared == 0 => Err(Refusal::Fault(id)),
-            _ => Ok(done()),
-        }
     }
 }

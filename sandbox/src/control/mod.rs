@@ -78,8 +78,8 @@ impl Call<'_> {
                 Ok(done())
             }
             ("GET", "faults") => Ok(written(&self.shared.lock().faults.list())),
-            ("POST", "faults") => self.add_faults(),
-            ("DELETE", "faults") => self.clear_faults(),
+            ("POST", "faults") => self.add_faults(|state| &mut state.faults),
+            ("DELETE", "faults") => self.clear_faults(|state| &mut state.faults),
             ("GET", "limits") => Ok(written(&self.shared.lock().limits.list())),
             ("PUT", "limits") => self.set_limits(),
             ("DELETE", "limits") => self.clear_limits(),
@@ -101,8 +101,8 @@ impl Call<'_> {
                 Ok(done())
             }
             ("GET", "messaging/faults") => Ok(written(&self.shared.lock().messaging.faults.list())),
-            ("POST", "messaging/faults") => self.add_frame_faults(),
-            ("DELETE", "messaging/faults") => self.clear_frame_faults(),
+            ("POST", "messaging/faults") => self.add_faults(|state| &mut state.messaging.faults),
+            ("DELETE", "messaging/faults") => self.clear_faults(|state| &mut state.messaging.faults),
             (
                 _,
                 "" | "log" | "counts" | "faults" | "limits" | "latency" | "state" | "messaging" | "messaging/sign-in"

@@ -1,29 +1,38 @@
 //! Calls that script: faults, limits, latency.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Call, Refusal, done, each, written};
 use crate::answer::Answer;
 use crate::route::Route;
-use crate::rules::{Fault, Limit};
+use crate::rules::{Faults, Limit, Scripted};
+use crate::state::State;
 
 impl Call<'_> {
     /// All or none: a list with a mistake in it changes nothing.
-    pub(super) fn add_faults(&self) -> Result<Answer, Refusal> {
+    pub(super) fn add_faults<F: Scripted + DeserializeOwned>(
+        &self,
+        list: impl FnOnce(&mut State) -> &mut Faults<F>,
+    ) -> Result<Answer, Refusal> {
         let mut faults = Vec::new();
         for value in each(self.json()?) {
-            let fault: Fault = serde_json::from_value(value)?;
+            let fault: F = serde_json::from_value(value)?;
             fault.check()?;
             faults.push(fault);
         }
         let mut state = self.shared.lock();
-        let ids: Vec<_> = faults.into_iter().map(|fault| state.faults.add(fault)).collect();
+        let list = list(&mut state);
+        let ids: Vec<_> = faults.into_iter().map(|fault| list.add(fault)).collect();
         Ok(written(&json!({ "ids": ids })))
     }
 
-    pub(super) fn clear_faults(&self) -> Result<Answer, Refusal> {
+    pub(super) fn clear_faults<F: Scripted>(
+        &self,
+        list: impl FnOnce(&mut State) -> &mut Faults<F>,
+    ) -> Result<Answer, Refusal> {
         let id = self.parameter("id")?;
-        let cleared = self.shared.lock().faults.clear(id);
+        let cleared = list(&mut self.shared.lock()).clear(id);
         match id {
             Some(id) if cleared == 0 => Err(Refusal::Fault(id)),
             _ => Ok(done()),

@@ -1,10 +1,12 @@
 //! What a test may script on sockets: faults of single frames.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frames::{Envelope, Incoming, Refusal};
-use crate::rules::InvalidRule;
+use crate::rules::{Faults, InvalidRule, Scripted};
 
 /// A fault of frames. With a class it hits the frames of that class that the sandbox sends. Without one, an error, raw
 /// frames, a close or a cut meets the client's frame, which is then not processed, unless `process` says so; everything
@@ -24,6 +26,8 @@ pub struct FrameFault {
     pub count: Option<u64>,
     /// How many fitting frames go through first.
     pub skip: u64,
+    /// The share of the remaining frames that it hits, 0 to 1.
+    pub probability: f64,
 
     /// An error to answer with.
     pub error: Option<InBandError>,
@@ -121,6 +125,7 @@ impl Default for FrameFault {
             includes: None,
             count: Some(1),
             skip: 0,
+            probability: 1.0,
             error: None,
             frames: Vec::new(),
             close: None,
@@ -171,15 +176,6 @@ impl FrameFault {
         Self { skip, ..self }
     }
 
-    /// Whether it makes sense: RFC 6455 §7.4 has no close codes below 1000, and tells which are never sent.
-    pub(crate) fn check(&self) -> Result<(), InvalidRule> {
-        let code = self.close.as_ref().and_then(|close| close.code);
-        match code {
-            Some(code) if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) => Err(InvalidRule::CloseCode(code)),
-            _ => Ok(()),
-        }
-    }
-
     fn replaces(&self) -> bool {
         self.error.is_some() || !self.frames.is_empty() || self.close.is_some() || self.cut.is_some()
     }
@@ -195,6 +191,32 @@ impl FrameFault {
     }
 }
 
+impl Scripted for FrameFault {
+    fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    fn skip(&self) -> u64 {
+        self.skip
+    }
+
+    fn probability(&self) -> f64 {
+        self.probability
+    }
+
+    /// RFC 6455 §7.4 has no close codes below 1000, and tells which are never sent.
+    fn check(&self) -> Result<(), InvalidRule> {
+        if !(0.0..=1.0).contains(&self.probability) {
+            return Err(InvalidRule::Probability);
+        }
+        let code = self.close.as_ref().and_then(|close| close.code);
+        match code {
+            Some(code) if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) => Err(InvalidRule::CloseCode(code)),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl InBandError {
     pub(super) fn envelope(&self, cause: Option<&Incoming>) -> Envelope {
         let usual = if self.body.is_string() { "string" } else { "ErrorMessage" };
@@ -203,83 +225,18 @@ impl InBandError {
     }
 }
 
-/// The faults in force, in the order in which they came: the first that fits hits.
-#[derive(Default)]
-pub(crate) struct FrameFaults {
-    rules: Vec<Rule>,
-    last_id: u64,
-}
-
-struct Rule {
-    id: u64,
-    fault: FrameFault,
-    skipped: u64,
-    applied: u64,
-}
-
-/// A fault and what it has done so far.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct FrameFaultInfo {
-    /// Its number, from 1.
-    pub id: u64,
-    /// How many frames it has hit.
-    pub applied: u64,
-    /// How many more it will hit; `None` for every one.
-    pub remaining: Option<u64>,
-    /// What it does.
-    pub fault: FrameFault,
-}
+/// The faults of frames in force.
+pub(crate) type FrameFaults = Faults<FrameFault>;
 
 impl FrameFaults {
-    /// Adds a fault; its number.
-    pub(crate) fn add(&mut self, fault: FrameFault) -> u64 {
-        self.last_id += 1;
-        self.rules.push(Rule { id: self.last_id, fault, skipped: 0, applied: 0 });
-        self.last_id
-    }
-
-    /// Takes away one fault, or all. How many there were.
-    pub(crate) fn clear(&mut self, which: Option<u64>) -> usize {
-        let before = self.rules.len();
-        self.rules.retain(|rule| which.is_some_and(|id| id != rule.id));
-        before - self.rules.len()
-    }
-
-    /// The faults and what they have done.
-    pub(crate) fn list(&self) -> Vec<FrameFaultInfo> {
-        let info = |rule: &Rule| FrameFaultInfo {
-            id: rule.id,
-            applied: rule.applied,
-            remaining: rule.fault.count.map(|count| count.saturating_sub(rule.applied)),
-            fault: rule.fault.clone(),
-        };
-        self.rules.iter().map(info).collect()
-    }
-
     /// The fault that a client's frame meets.
-    pub(super) fn meet(&mut self, action: Option<&str>, text: &str) -> Option<FrameFault> {
+    pub(super) fn meet(&mut self, action: Option<&str>, text: &str) -> Option<Arc<FrameFault>> {
         self.pick(|fault| fault.meets_client() && fault.fits(action, text))
     }
 
     /// The fault that hits a frame of the sandbox; `action` is that of the frame which it comes from.
-    pub(super) fn hit(&mut self, action: Option<&str>, class: &str, text: &str) -> Option<FrameFault> {
+    pub(super) fn hit(&mut self, action: Option<&str>, class: &str, text: &str) -> Option<Arc<FrameFault>> {
         let is_class = |fault: &FrameFault| fault.class.as_deref().is_none_or(|wanted| wanted == class);
         self.pick(|fault| !fault.meets_client() && is_class(fault) && fault.fits(action, text))
-    }
-
-    fn pick(&mut self, fits: impl Fn(&FrameFault) -> bool) -> Option<FrameFault> {
-        for rule in &mut self.rules {
-            if rule.fault.count.is_some_and(|count| rule.applied >= count) || !fits(&rule.fault) {
-                continue;
-            }
-            if rule.skipped < rule.fault.skip {
-                rule.skipped += 1;
-                continue;
-            }
-            rule.applied += 1;
-            return Some(rule.fault.clone());
-        }
-        None
     }
 }

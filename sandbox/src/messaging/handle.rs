@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::frames::Envelope;
 use super::outgoing::Outgoing;
 use super::{
-    Closing, CodeGrant, Deployment, FrameEntry, FrameFault, FrameFaultInfo, IdTokenGrant, Messaging, MessagingSettings,
-    SessionInfo, SignIn, SocketInfo,
+    Closing, CodeGrant, Deployment, FrameEntry, FrameFault, IdTokenGrant, Messaging, MessagingSettings, SessionInfo,
+    SignIn, SocketInfo,
 };
-use crate::{Sandbox, clock};
+use crate::rules::Scripted as _;
+use crate::{FaultInfo, Sandbox, clock};
 
 impl Sandbox {
     /// The socket: `ws://127.0.0.1:PORT/v1`, or `wss://…`.
@@ -56,13 +57,13 @@ impl Sandbox {
     /// Every frame of every socket since the record was last cleared, oldest first.
     #[must_use]
     pub fn frames(&self) -> Vec<FrameEntry> {
-        self.shared.lock().messaging.frames.since(0, None).cloned().collect()
+        self.shared.lock().messaging.frames.frames(0, None).cloned().collect()
     }
 
     /// The frames of one socket.
     #[must_use]
     pub fn frames_of(&self, socket: u64) -> Vec<FrameEntry> {
-        self.shared.lock().messaging.frames.since(0, Some(socket)).cloned().collect()
+        self.shared.lock().messaging.frames.frames(0, Some(socket)).cloned().collect()
     }
 
     /// Empties the record of frames.
@@ -84,7 +85,7 @@ impl Sandbox {
 
     /// The faults of frames in force and what they have done.
     #[must_use]
-    pub fn frame_faults(&self) -> Vec<FrameFaultInfo> {
+    pub fn frame_faults(&self) -> Vec<FaultInfo<FrameFault>> {
         self.shared.lock().messaging.faults.list()
     }
 

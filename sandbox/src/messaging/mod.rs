@@ -51,7 +51,7 @@ pub(crate) use self::credentials::Credentials;
 pub use self::credentials::{CodeGrant, IdTokenGrant, SignIn};
 pub use self::deployments::{Deployment, Disconnect};
 pub(crate) use self::faults::FrameFaults;
-pub use self::faults::{Closing, Cut, FrameFault, FrameFaultInfo, InBandError, RawFrame, RawOpcode};
+pub use self::faults::{Closing, Cut, FrameFault, InBandError, RawFrame, RawOpcode};
 pub use self::limits::MessagingLimits;
 pub(crate) use self::outgoing::Outgoing;
 pub use self::record::{FrameEntry, FrameKind, Sender};
@@ -84,7 +84,7 @@ impl Messaging {
             deployments: Deployments::new(&options.deployments),
             credentials: Credentials::default(),
             contacts: Contacts::default(),
-            faults: FrameFaults::default(),
+            faults: FrameFaults::new(options.seed),
             frames: FrameLog::new(options.log, options.log_capacity),
             sessions: Sessions::default(),
             sockets: BTreeMap::new(),

@@ -1,10 +1,11 @@
 //! The frames that were seen, the newest ones.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::record::{Newest, Numbered};
 
 /// One frame of one socket.
 #[derive(Clone, Debug, Serialize)]
@@ -78,28 +79,18 @@ impl<'a> Seen<'a> {
 }
 
 /// The newest frames.
-pub(crate) struct FrameLog {
-    entries: VecDeque<FrameEntry>,
-    capacity: usize,
-    last_seq: u64,
-    pub(crate) enabled: bool,
+pub(crate) type FrameLog = Newest<FrameEntry>;
+
+impl Numbered for FrameEntry {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
 }
 
 impl FrameLog {
-    pub(super) fn new(enabled: bool, capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), capacity, last_seq: 0, enabled }
-    }
-
     pub(super) fn keep(&mut self, socket: u64, started: Instant, seen: &Seen<'_>) {
-        if !self.enabled || self.capacity == 0 {
-            return;
-        }
-        if self.entries.len() >= self.capacity {
-            self.entries.pop_front();
-        }
-        self.last_seq += 1;
-        self.entries.push_back(FrameEntry {
-            seq: self.last_seq,
+        self.push(|seq| FrameEntry {
+            seq,
             t_ms: crate::clock::now().saturating_duration_since(started).as_secs_f64() * 1000.0,
             socket,
             from: seen.from,
@@ -109,21 +100,8 @@ impl FrameLog {
         });
     }
 
-    /// Keeps this many from now on.
-    pub(crate) fn resize(&mut self, capacity: usize) {
-        self.capacity = capacity;
-        let surplus = self.entries.len().saturating_sub(capacity);
-        self.entries.drain(..surplus);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.last_seq = 0;
-    }
-
-    /// The frames after number `since`, of one socket or of all, oldest first.
-    pub(crate) fn since(&self, since: u64, socket: Option<u64>) -> impl Iterator<Item = &FrameEntry> {
-        let start = self.entries.partition_point(|entry| entry.seq <= since);
-        self.entries.range(start..).filter(move |entry| socket.is_none_or(|socket| socket == entry.socket))
+    /// The frames after number `since`, of one socket or of all.
+    pub(crate) fn frames(&self, since: u64, socket: Option<u64>) -> impl Iterator<Item = &FrameEntry> {
+        self.since(since).filter(move |entry| socket.is_none_or(|socket| socket == entry.socket))
     }
 }

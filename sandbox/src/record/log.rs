@@ -1,11 +1,11 @@
 //! Every request that was seen, the newest ones.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Headers;
+use super::headers::Headers;
+use super::newest::{Newest, Numbered};
 use crate::request::Request;
 use crate::route::Route;
 use crate::rules::Fault;
@@ -54,29 +54,19 @@ impl LogEntry {
 }
 
 /// The newest requests.
-pub(crate) struct Log {
-    entries: VecDeque<LogEntry>,
-    capacity: usize,
-    last_seq: u64,
-    pub(crate) enabled: bool,
+pub(crate) type Log = Newest<LogEntry>;
+
+impl Numbered for LogEntry {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
 }
 
 impl Log {
-    pub(crate) fn new(enabled: bool, capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), capacity, last_seq: 0, enabled }
-    }
-
     /// Keeps a request, when the log is switched on.
     pub(crate) fn keep(&mut self, request: &Request, t_ms: f64, status: Option<u16>, fault: Option<Arc<Fault>>) {
-        if !self.enabled || self.capacity == 0 {
-            return;
-        }
-        if self.entries.len() >= self.capacity {
-            self.entries.pop_front();
-        }
-        self.last_seq += 1;
-        self.entries.push_back(LogEntry {
-            seq: self.last_seq,
+        self.push(|seq| LogEntry {
+            seq,
             t_ms,
             route: request.route,
             method: request.method.as_str().into(),
@@ -88,28 +78,5 @@ impl Log {
             fault,
             connection: request.connection,
         });
-    }
-
-    /// How many requests it keeps.
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Keeps this many from now on.
-    pub(crate) fn resize(&mut self, capacity: usize) {
-        self.capacity = capacity;
-        let surplus = self.entries.len().saturating_sub(capacity);
-        self.entries.drain(..surplus);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.last_seq = 0;
-    }
-
-    /// The requests after number `since`, oldest first.
-    pub(crate) fn since(&self, since: u64) -> impl Iterator<Item = &LogEntry> {
-        let start = self.entries.partition_point(|entry| entry.seq <= since);
-        self.entries.range(start..)
     }
 }

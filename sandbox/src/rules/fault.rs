@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::InvalidRule;
+use super::fault_list::Scripted;
 use crate::answer::Answer;
 use crate::request::Request;
 use crate::route::{Route, route_or_all};
@@ -167,23 +168,6 @@ impl Fault {
         Self { skip, ..self }
     }
 
-    /// Whether it makes sense.
-    pub(crate) fn check(&self) -> Result<(), InvalidRule> {
-        if let Some(status) = self.status
-            && (status < 200 || StatusCode::from_u16(status).is_err())
-        {
-            return Err(InvalidRule::Status(status));
-        }
-        if !(0.0..=1.0).contains(&self.probability) {
-            return Err(InvalidRule::Probability);
-        }
-        let bad = self.headers.iter().find(|(name, value)| {
-            name.parse::<HeaderName>().is_err()
-                || value.as_deref().is_some_and(|value| HeaderValue::from_str(value).is_err())
-        });
-        bad.map_or(Ok(()), |(name, _)| Err(InvalidRule::Header(name.clone())))
-    }
-
     /// Whether it is for this request.
     pub(crate) fn concerns(&self, request: &Request) -> bool {
         let Matcher { body_includes, bearer, path_includes } = &self.matcher;
@@ -228,6 +212,36 @@ impl Fault {
             answer.body = Bytes::from(padded);
             answer.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         }
+    }
+}
+
+impl Scripted for Fault {
+    fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    fn skip(&self) -> u64 {
+        self.skip
+    }
+
+    fn probability(&self) -> f64 {
+        self.probability
+    }
+
+    fn check(&self) -> Result<(), InvalidRule> {
+        if let Some(status) = self.status
+            && (status < 200 || StatusCode::from_u16(status).is_err())
+        {
+            return Err(InvalidRule::Status(status));
+        }
+        if !(0.0..=1.0).contains(&self.probability) {
+            return Err(InvalidRule::Probability);
+        }
+        let bad = self.headers.iter().find(|(name, value)| {
+            name.parse::<HeaderName>().is_err()
+                || value.as_deref().is_some_and(|value| HeaderValue::from_str(value).is_err())
+        });
+        bad.map_or(Ok(()), |(name, _)| Err(InvalidRule::Header(name.clone())))
     }
 }
 

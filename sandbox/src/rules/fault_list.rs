@@ -1,22 +1,33 @@
-//! The faults in force, and which of them hits a request.
+//! The faults in force, and which of them hits.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Fault;
-use crate::request::Request;
+use super::InvalidRule;
+
+/// A fault that a test may script, and how often it hits.
+pub(crate) trait Scripted {
+    /// How many it hits; `None` for every one.
+    fn count(&self) -> Option<u64>;
+    /// How many that fit go through first.
+    fn skip(&self) -> u64;
+    /// The share of the rest that it hits, 0 to 1.
+    fn probability(&self) -> f64;
+    /// Whether it makes sense.
+    fn check(&self) -> Result<(), InvalidRule>;
+}
 
 /// The faults in force, in the order in which they came: the first that fits hits.
-pub(crate) struct Faults {
-    rules: Vec<Rule>,
+pub(crate) struct Faults<F> {
+    rules: Vec<Rule<F>>,
     last_id: u64,
     dice: u64,
 }
 
-struct Rule {
+struct Rule<F> {
     id: u64,
-    fault: Arc<Fault>,
+    fault: Arc<F>,
     skipped: u64,
     applied: u64,
 }
@@ -25,24 +36,24 @@ struct Rule {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct FaultInfo {
+pub struct FaultInfo<F> {
     /// Its number, from 1.
     pub id: u64,
-    /// How many requests it has hit.
+    /// How many requests or frames it has hit.
     pub applied: u64,
     /// How many more it will hit; `None` for every one.
     pub remaining: Option<u64>,
     /// What it does.
-    pub fault: Arc<Fault>,
+    pub fault: Arc<F>,
 }
 
-impl Faults {
+impl<F: Scripted> Faults<F> {
     pub(crate) fn new(seed: u64) -> Self {
         Self { rules: Vec::new(), last_id: 0, dice: seed }
     }
 
     /// Adds a fault; its number.
-    pub(crate) fn add(&mut self, fault: Fault) -> u64 {
+    pub(crate) fn add(&mut self, fault: F) -> u64 {
         self.last_id += 1;
         self.rules.push(Rule { id: self.last_id, fault: Arc::new(fault), skipped: 0, applied: 0 });
         self.last_id
@@ -56,28 +67,28 @@ impl Faults {
     }
 
     /// The faults and what they have done.
-    pub(crate) fn list(&self) -> Vec<FaultInfo> {
-        let info = |rule: &Rule| FaultInfo {
+    pub(crate) fn list(&self) -> Vec<FaultInfo<F>> {
+        let info = |rule: &Rule<F>| FaultInfo {
             id: rule.id,
             applied: rule.applied,
-            remaining: rule.fault.count.map(|count| count.saturating_sub(rule.applied)),
+            remaining: rule.fault.count().map(|count| count.saturating_sub(rule.applied)),
             fault: rule.fault.clone(),
         };
         self.rules.iter().map(info).collect()
     }
 
-    /// The fault that hits this request.
-    pub(crate) fn pick(&mut self, request: &Request) -> Option<Arc<Fault>> {
+    /// The first fault that fits, and hits.
+    pub(crate) fn pick(&mut self, fits: impl Fn(&F) -> bool) -> Option<Arc<F>> {
         for rule in &mut self.rules {
             let fault = &rule.fault;
-            if fault.count.is_some_and(|count| rule.applied >= count) || !fault.concerns(request) {
+            if fault.count().is_some_and(|count| rule.applied >= count) || !fits(fault) {
                 continue;
             }
-            if rule.skipped < fault.skip {
+            if rule.skipped < fault.skip() {
                 rule.skipped += 1;
                 continue;
             }
-            if fault.probability < 1.0 && roll(&mut self.dice) >= fault.probability {
+            if fault.probability() < 1.0 && roll(&mut self.dice) >= fault.probability() {
                 continue;
             }
             rule.applied += 1;

@@ -9,7 +9,7 @@ mod token_limit;
 
 pub use fault::{Fault, Hangup, Matcher};
 pub use fault_list::FaultInfo;
-pub(crate) use fault_list::Faults;
+pub(crate) use fault_list::{Faults, Scripted};
 pub(crate) use invalid::InvalidRule;
 pub(crate) use latency::Latency;
 pub(crate) use limit::Limits;
