@@ -59,9 +59,8 @@ impl Shared {
         self.open_sockets.send_modify(|open| *open -= 1);
     }
 
-    /// Closes every socket, and waits until their clients have answered; not for ever.
-    pub(crate) async fn close_sockets(&self) {
-        self.lock().messaging.close_all();
+    /// Waits until sockets that are being closed have said so; not for ever.
+    pub(crate) async fn sockets_closed(&self) {
         let mut open = self.open_sockets.subscribe();
         let _ = tokio::time::timeout(GOODBYE, open.wait_for(|open| *open == 0)).await;
     }

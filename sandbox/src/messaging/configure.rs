@@ -159,11 +159,15 @@ impl Messaging {
     }
 
     fn tell_sign_in(&mut self, turn: &Turn<'_>, token: &str, subject: &Subject) {
-        let from = json!({ "firstName": subject.first_name, "lastName": subject.last_name });
         let events = json!([{ "eventType": "Presence", "presence": { "type": "SignIn" } }]);
         let mut body = structured("Event", "Inbound");
         body["events"] = events;
-        body["channel"]["from"] = from;
+        body["channel"]["from"] = json!({});
+        for (name, value) in [("firstName", &subject.first_name), ("lastName", &subject.last_name)] {
+            if let Some(value) = value {
+                body["channel"]["from"][name] = value.as_str().into();
+            }
+        }
         if let Some(session) = self.sessions.get_mut(token) {
             session.keep(body.clone());
         }

@@ -17,6 +17,9 @@ use crate::clock;
 /// Where the provider sends a guest back to when a test does not say.
 const REDIRECT_URI: &str = "https://shop.example/callback";
 
+/// Credentials between two looks for ended ones: far more than a test asks about afterwards.
+const CLEANING_INTERVAL: usize = 100_000;
+
 /// A guest who signs in at the customer's provider. In JSON the names are in camel case.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -190,6 +193,7 @@ impl Credentials {
         }
         let text = jwt_text(&serde_json::Value::Object(claims).to_string());
         let jwt = Jwt { holder, deployment, expires: now + seconds_of(seconds), revoked: false };
+        forget_ended(&mut self.jwts, |jwt| jwt.expires <= now);
         self.jwts.insert(text.clone(), jwt);
         IssuedJwt { text, expires_s }
     }
@@ -203,6 +207,7 @@ impl Credentials {
     ) -> String {
         let text = noise(3);
         let expires = now + seconds_of(settings.refresh_token_seconds);
+        forget_ended(&mut self.refresh_tokens, |token| token.expires <= now);
         self.refresh_tokens.insert(text.clone(), RefreshToken { subject, deployment, expires });
         text
     }
@@ -260,6 +265,13 @@ impl Grant {
             expires: clock::now() + seconds_of(settings.code_seconds),
             spent: None,
         }
+    }
+}
+
+/// Forgets what has ended, now and then: a test that runs for hours must not grow without end.
+fn forget_ended<V>(known: &mut HashMap<String, V>, ended: impl Fn(&V) -> bool) {
+    if known.len() % CLEANING_INTERVAL == CLEANING_INTERVAL - 1 {
+        known.retain(|_, credential| !ended(credential));
     }
 }
 

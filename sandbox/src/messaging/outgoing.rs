@@ -11,9 +11,15 @@ const REORDER_PATIENCE: Duration = Duration::from_millis(100);
 /// One thing to send.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    Text { text: String, delay: Duration, reorder: bool },
+    Text {
+        text: String,
+        delay: Duration,
+        reorder: bool,
+    },
     Raw(Vec<RawFrame>),
     Close(Closing),
+    /// The server stops: a close frame, and no waiting for the answer.
+    Shutdown,
     Cut(Cut),
 }
 

@@ -109,7 +109,7 @@ impl Messaging {
     /// Closes every socket, as a server does that is stopped.
     pub(crate) fn close_all(&self) {
         for number in self.sockets.keys() {
-            self.put(*number, Outgoing::Close(Closing { code: Some(1001), reason: String::new() }));
+            self.put(*number, Outgoing::Shutdown);
         }
     }
 

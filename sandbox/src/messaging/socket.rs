@@ -29,6 +29,8 @@ use crate::state::Shared;
 const MAX_MESSAGE: usize = 1024 * 1024;
 /// A socket's read buffer: frames are small, and sockets many.
 const READ_BUFFER: usize = 4096;
+/// The close frame of a server that ends a connection for reasons of its own (RFC 6455 §7.4.1).
+const GOING_AWAY: Closing = Closing { code: Some(1001), reason: String::new() };
 /// How long a client may take to answer a close frame.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -106,7 +108,7 @@ impl Task<'_> {
                 thing = outgoing.recv(), if !self.closing => match thing {
                     Some(thing) => self.queue.push(thing, clock::now()),
                     // The sandbox has been reset, and knows this socket no more.
-                    None => drop(self.close(Closing { code: Some(1001), reason: String::new() }).await),
+                    None => drop(self.close(GOING_AWAY).await),
                 },
                 message = self.web.next() => match message {
                     Some(Ok(message)) => self.receive(&message),
@@ -137,7 +139,7 @@ impl Task<'_> {
         }
         let is_idle = self.idle.is_some_and(|idle| self.heard + idle <= now);
         if is_idle || self.end.is_some_and(|end| end <= now) {
-            return self.close(Closing { code: Some(1001), reason: "Going away".into() }).await;
+            return self.close(GOING_AWAY).await;
         }
         self.shared.lock().messaging.tick(self.number, now);
         match &mut self.ping {
@@ -187,6 +189,10 @@ impl Task<'_> {
             }
             Outgoing::Raw(frames) => flow(&self.send_raw(&frames).await),
             Outgoing::Close(closing) => self.close(closing).await,
+            Outgoing::Shutdown => {
+                let _ = self.close(GOING_AWAY).await;
+                ControlFlow::Break(())
+            }
             Outgoing::Cut(cut) => {
                 self.line.hang_up(cut == Cut::Reset);
                 ControlFlow::Break(())

@@ -127,7 +127,10 @@ async fn accept(
     loop {
         let tcp = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => return shared.close_sockets().await,
+            _ = stopped.wait_for(|stop| *stop) => {
+                shared.lock().messaging.close_all();
+                return shared.sockets_closed().await;
+            }
         };
         let Ok((tcp, _)) = tcp else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -149,12 +152,20 @@ async fn accept(
 
 /// Serves what the accepting thread hands over.
 async fn serve_handed(mut handed: mpsc::UnboundedReceiver<Handed>, mut stopped: watch::Receiver<bool>) {
+    let mut known: Option<Arc<Shared>> = None;
     loop {
         let next = tokio::select! {
             next = handed.recv() => next,
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stopped.wait_for(|stop| *stop) => None,
         };
-        let Some((tcp, number, shared, acceptor)) = next else { return };
+        let Some((tcp, number, shared, acceptor)) = next else {
+            // The accepting thread closes the sockets; those of this thread need it for that.
+            if let Some(shared) = known {
+                shared.sockets_closed().await;
+            }
+            return;
+        };
+        known = Some(shared.clone());
         if let Ok(tcp) = TcpStream::from_std(tcp) {
             Accepted { tcp, number, shared, acceptor }.serve();
         }

@@ -52,6 +52,9 @@ async fn id_tokens_have_a_nonce_and_no_refresh_token() {
     let body =
         |nonce: &str| json!({ "deploymentId": DEPLOYMENT, "oauth": { "idToken": grant.id_token, "nonce": nonce } });
     exchange(&sandbox, &body("other")).await.assert_error(401, "bad.credentials");
+    let as_code = json!({ "code": grant.id_token, "redirectUri": "https://shop.example", "nonce": grant.nonce });
+    let body_as_code = json!({ "deploymentId": DEPLOYMENT, "oauth": as_code });
+    exchange(&sandbox, &body_as_code).await.assert_error(401, "bad.credentials");
     let reply = exchange(&sandbox, &body(&grant.nonce)).await.json();
     assert!(reply["jwt"].is_string() && reply.get("refreshToken").is_none());
     let elsewhere = SignIn { deployment_id: Some(Uuid::nil()), without_pkce: true, ..SignIn::new("ada") };
@@ -122,12 +125,13 @@ async fn a_revocation_logs_every_connection_out() {
     first.configure_signed_in(&tokens["jwt"]).await;
     let mut second = Guest::connect(&sandbox).await.with_token(&first.token);
     second.configure_signed_in(&tokens["jwt"]).await;
-    let mut stranger = Guest::configured(&sandbox).await;
+    let mut stranger = Guest::connect(&sandbox).await;
 
     sandbox.expire_jwts(None);
     revoke(&sandbox, &tokens["jwt"]).await.assert_error(400, "credentials.expired");
     sandbox.settings(|settings| settings.messaging.revoke_ended = RestRefusal::new(401, "credentials.expired"));
     revoke(&sandbox, &tokens["jwt"]).await.assert_error(401, "credentials.expired");
+    let bo = signed_in(&sandbox, "bo").await["jwt"].clone();
     let jwt = refresh(&sandbox, &tokens).await.json()["jwt"].clone();
     let reply = revoke(&sandbox, &jwt).await;
     assert_eq!((reply.status, reply.body.as_str()), (204, ""));
@@ -137,7 +141,7 @@ async fn a_revocation_logs_every_connection_out() {
     }
     revoke(&sandbox, &jwt).await.assert_error(401, "bad.credentials");
     refresh(&sandbox, &tokens).await.assert_error(401, "bad.credentials");
-    assert_eq!(kind(&stranger.say("still here").await).1, 200);
+    assert_eq!(kind(&stranger.configure_signed_in(&bo).await).1, 200, "nobody else is concerned");
 }
 
 #[tokio::test]

@@ -159,6 +159,10 @@ async fn the_end_of_a_conversation_is_the_deployments_to_say() {
         assert_eq!(event["body"]["metadata"]["readOnly"] == "true", read_only);
         assert_eq!(kind(&guest.say("hi").await).1, if read_only { 409 } else { 200 });
     }
+    sandbox.expire_sessions(None);
+    let token = sandbox.sessions()[1].token.clone();
+    let mut late = Guest::connect(&sandbox).await.with_token(&token);
+    assert_eq!(late.configure().await["body"]["readOnly"], true, "until it begins anew");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sandbox::{Claim, FrameFault, FrameKind, SignIn};
+use sandbox::{Claim, FrameFault, FrameKind, Options, Sandbox, SignIn};
 use serde_json::{Value, json};
 
 use super::guest::{DEPLOYMENT, Guest, exchange, exchange_of, kind, refresh, signed_in};
@@ -113,6 +113,16 @@ async fn faults_choose_their_frames() {
     assert_eq!(answers.map(|answer| answer["body"].clone()), ["d", "d"]);
     sandbox.clear_frame_faults();
     assert_eq!(kind(&guest.configure().await).0, "SessionResponse");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so_on_every_thread() {
+    let sandbox = Sandbox::start(Options { threads: 2, ..Options::default() }).await.unwrap();
+    let mut guests = [Guest::configured(&sandbox).await, Guest::configured(&sandbox).await];
+    drop(sandbox);
+    for guest in &mut guests {
+        assert_eq!(guest.close_code().await, Some(1001));
+    }
 }
 
 #[tokio::test]
