@@ -114,11 +114,11 @@ impl Call<'_> {
         let sign_in: SignIn = serde_json::from_value(sign_in)?;
         let mut state = self.shared.lock();
         let state = &mut *state;
-        let (credentials, settings) = (&mut state.messaging.credentials, &state.settings.messaging);
+        let (grants, settings) = (&mut state.messaging.grants, &state.settings.messaging);
         Ok(if implicit {
-            written(&credentials.id_token(settings, sign_in))
+            written(&grants.id_token(settings, sign_in))
         } else {
-            written(&credentials.code(settings, sign_in))
+            written(&grants.code(settings, sign_in))
         })
     }
 

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::Messaging;
 use super::conversation::structured;
-use super::credentials::{Holder, Subject};
+use super::credentials::Holder;
 use super::deployments::Deployment;
 use super::frames::{Envelope, Refusal};
+use super::grants::Subject;
 use super::limits::MINUTE;
 use super::sessions::Session;
 use super::settings::RateShape;

@@ -28,7 +28,7 @@ impl Sandbox {
     pub fn sign_in(&self, sign_in: SignIn) -> CodeGrant {
         let mut state = self.shared.lock();
         let state = &mut *state;
-        state.messaging.credentials.code(&state.settings.messaging, sign_in)
+        state.messaging.grants.code(&state.settings.messaging, sign_in)
     }
 
     /// A guest signs in at the customer's provider with an implicit flow; what the exchange needs.
@@ -36,7 +36,7 @@ impl Sandbox {
     pub fn sign_in_implicitly(&self, sign_in: SignIn) -> IdTokenGrant {
         let mut state = self.shared.lock();
         let state = &mut *state;
-        state.messaging.credentials.id_token(&state.settings.messaging, sign_in)
+        state.messaging.grants.id_token(&state.settings.messaging, sign_in)
     }
 
     /// Lets the time of guests' JWTs be over: those of a subject, or all.

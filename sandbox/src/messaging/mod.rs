@@ -6,7 +6,7 @@
 //! | `deployments` | deployments, `config.json`, `domains.json`, origins |
 //! | `handshake`, `sockets`, `socket`, `send`, `outgoing` | the upgrade, what a socket is, its task, what is sent, what waits |
 //! | `frames`, `turn`, `configure`, `conversation` | a frame, who may send it, and what it does |
-//! | `sessions`, `credentials`, `limits` | what is known, and for how long |
+//! | `sessions`, `grants`, `credentials`, `opaque`, `limits` | what is known, and for how long |
 //! | `sign_in`, `history`, `contacts` | the REST calls |
 //! | `settings`, `faults`, `record`, `handle` | what a test sets, scripts and sees |
 
@@ -17,10 +17,12 @@ mod credentials;
 mod deployments;
 mod faults;
 mod frames;
+mod grants;
 mod handle;
 mod handshake;
 mod history;
 mod limits;
+mod opaque;
 mod outgoing;
 mod record;
 mod send;
@@ -48,10 +50,11 @@ use crate::request::Request;
 use crate::route::Route;
 
 pub(crate) use self::credentials::Credentials;
-pub use self::credentials::{CodeGrant, IdTokenGrant, SignIn};
 pub use self::deployments::{Deployment, Disconnect};
 pub(crate) use self::faults::FrameFaults;
 pub use self::faults::{Closing, Cut, FrameFault, InBandError, RawFrame, RawOpcode};
+pub(crate) use self::grants::Grants;
+pub use self::grants::{CodeGrant, IdTokenGrant, SignIn};
 pub use self::limits::MessagingLimits;
 pub(crate) use self::outgoing::Outgoing;
 pub use self::record::{FrameEntry, FrameKind, Sender};
@@ -66,6 +69,7 @@ pub use self::sockets::SocketInfo;
 /// What web messaging knows.
 pub(crate) struct Messaging {
     pub(crate) deployments: Deployments,
+    pub(crate) grants: Grants,
     pub(crate) credentials: Credentials,
     pub(crate) contacts: Contacts,
     pub(crate) faults: FrameFaults,
@@ -82,6 +86,7 @@ impl Messaging {
     pub(crate) fn new(options: &Options, started: Instant) -> Self {
         Self {
             deployments: Deployments::new(&options.deployments),
+            grants: Grants::default(),
             credentials: Credentials::default(),
             contacts: Contacts::default(),
             faults: FrameFaults::new(options.seed),

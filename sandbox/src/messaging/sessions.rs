@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::credentials::{Subject, seconds_of};
+use super::grants::Subject;
 use super::limits::Window;
+use super::opaque::seconds_of;
 use super::settings::MessagingSettings;
 use crate::clock;
 

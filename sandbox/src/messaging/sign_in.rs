@@ -10,8 +10,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Messaging;
-use super::credentials::{Bad, Grant, Holder, Jwt, Subject, challenge_of, seconds_of};
+use super::credentials::{Bad, Holder, Jwt};
 use super::deployments::Deployment;
+use super::grants::{Grant, Subject, challenge_of};
+use super::opaque::seconds_of;
 use super::settings::{MessagingSettings, RestRefusal};
 use crate::answer::Answer;
 use crate::request::Request;
@@ -64,7 +66,7 @@ impl Messaging {
         }
         let now = request.arrived;
         let refused = || refusal(&settings.sign_in, request);
-        let grant = self.credentials.grants.get(credential).ok_or_else(refused)?;
+        let grant = self.grants.get_mut(credential).ok_or_else(refused)?;
         if grant.expires <= now || !grant.allows(&oauth, deployment.id) {
             return Err(refused().into());
         }
@@ -74,7 +76,7 @@ impl Messaging {
         }
         let (subject, is_code) = (grant.subject.clone(), grant.is_code);
         let answer = self.issue(settings, subject, deployment.id, is_code, now);
-        if let Some(grant) = self.credentials.grants.get_mut(credential) {
+        if let Some(grant) = self.grants.get_mut(credential) {
             grant.spent = Some((now, answer.clone()));
         }
         Ok(Answer::json(StatusCode::OK, answer))

@@ -15,9 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHe
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Result};
 
-use super::credentials::seconds_of;
 use super::faults::{Closing, Cut, RawFrame, RawOpcode};
 use super::frames::{Envelope, Refusal};
+use super::opaque::seconds_of;
 use super::outgoing::{Outgoing, Queue};
 use super::record::{FrameKind, Seen, Sender};
 use super::sockets::Opening;
@@ -122,23 +122,23 @@ impl Task<'_> {
 
     /// When the clock is next to be looked at.
     fn due(&self) -> Option<Instant> {
-        let session = if self.closing { None } else { self.shared.lock().messaging.due(self.number) };
-        let idle = self.idle.filter(|_| !self.closing).map(|idle| self.heard + idle);
-        let ping = self.ping.filter(|_| !self.closing).map(|(next, _)| next);
-        let queue = if self.closing { None } else { self.queue.due() };
-        [session, idle, self.end, ping, queue].into_iter().flatten().min()
+        if self.closing {
+            return self.end;
+        }
+        let session = self.shared.lock().messaging.due(self.number);
+        let idle = self.idle.map(|idle| self.heard + idle);
+        let ping = self.ping.map(|(next, _)| next);
+        [session, idle, self.end, ping, self.queue.due()].into_iter().flatten().min()
     }
 
     /// Does what is due: the session's expiry, pings, the end.
     async fn keep_time(&mut self, now: Instant) -> ControlFlow<()> {
-        if self.end.is_some_and(|end| end <= now) && self.closing {
-            return ControlFlow::Break(());
-        }
+        let is_over = self.end.is_some_and(|end| end <= now);
         if self.closing {
-            return ControlFlow::Continue(());
+            return if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         }
         let is_idle = self.idle.is_some_and(|idle| self.heard + idle <= now);
-        if is_idle || self.end.is_some_and(|end| end <= now) {
+        if is_idle || is_over {
             return self.close(GOING_AWAY).await;
         }
         self.shared.lock().messaging.tick(self.number, now);

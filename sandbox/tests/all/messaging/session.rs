@@ -88,6 +88,20 @@ async fn answers_echo_and_get_jwt() {
 }
 
 #[tokio::test]
+async fn a_connection_speaks_for_its_own_session() {
+    let sandbox = sandbox().await;
+    let other = Guest::configured(&sandbox).await;
+    let mut guest = Guest::configured(&sandbox).await;
+    let answer = guest.ask("getJwt", json!({ "token": other.token })).await;
+    assert_eq!((kind(&answer), &answer["body"]), (("string", 4007, None), &json!("Session not found")));
+    assert_eq!(guest.ask("getJwt", json!({ "token": null })).await["body"]["errorCode"], 4020);
+    for action in ["onAttachment", "resumeToken"] {
+        assert_eq!(guest.ask(action, json!({})).await["body"]["errorCode"], 4000);
+    }
+    assert_eq!(kind(&guest.ask("nonsense", json!({})).await), ("string", 400, None));
+}
+
+#[tokio::test]
 async fn a_closed_session_begins_anew_only_when_asked() {
     let sandbox = sandbox().await;
     let mut guest = Guest::configured(&sandbox).await;
