@@ -2,16 +2,14 @@
 // configuration again, and is ended and started again.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { startSandbox } from 'genesys-guest-auth/testing';
+import { describe, test } from 'node:test';
 import { Agent, request } from 'undici';
-import { makeAuthority } from '../helpers/certificates.mjs';
-import { FRONTS, startFront } from '../helpers/fronts/fronts.mjs';
+import { FRONTS } from '../helpers/fronts/fronts.mjs';
 import {
   assertFewerLost,
   assertNothingLost,
-  authenticatorFor,
   during,
+  frontsOfSuite,
   packageLosses,
   UndiciClient,
 } from '../helpers/fronts/load.mjs';
@@ -23,22 +21,7 @@ const PROTOCOLS = { 'HTTP/2': true, 'HTTP/1.1': false };
 
 const IDLE_SECONDS = 1;
 
-let sandbox;
-let authority;
-before(async () => {
-  sandbox = await startSandbox({ log: false });
-  authority = makeAuthority();
-});
-after(async () => {
-  authority.remove();
-  await sandbox.close();
-});
-
-async function start(t, kind, limits = {}) {
-  const front = await startFront(t, kind, { sandbox, authority, ...limits });
-  const place = { url: front.url, ca: authority.ca };
-  return { front, place, auth: authenticatorFor(t, sandbox, place) };
-}
+const start = frontsOfSuite();
 
 /** Resolves after the time that a front leaves an unused connection open, and some more. */
 const idle = (extraMs) => new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000 + extraMs));

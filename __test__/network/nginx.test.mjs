@@ -1,15 +1,12 @@
 // Behind nginx, with the configuration that Debian ships: connections end after a number of requests, and when it reads its
 // configuration again.
 
-import { after, before, describe, test } from 'node:test';
-import { startSandbox } from 'genesys-guest-auth/testing';
-import { makeAuthority } from '../helpers/certificates.mjs';
-import { startFront } from '../helpers/fronts/fronts.mjs';
+import { describe, test } from 'node:test';
 import {
   assertFewerLost,
   assertNothingLost,
-  authenticatorFor,
   during,
+  frontsOfSuite,
   packageLosses,
   UndiciClient,
 } from '../helpers/fronts/load.mjs';
@@ -21,42 +18,27 @@ const inFlight = 64;
 const reloads = (front, times) => ({ times, everyMs: 300, disturb: front.reload });
 
 describe('behind nginx', needs('nginx', 'openssl'), () => {
-  let sandbox;
-  let authority;
-  before(async () => {
-    sandbox = await startSandbox({ log: false });
-    authority = makeAuthority();
-  });
-  after(async () => {
-    authority.remove();
-    await sandbox.close();
-  });
-
-  const start = async (t, limits) => {
-    const front = await startFront(t, 'nginx', { sandbox, authority, ...limits });
-    const place = { url: front.url, ca: authority.ca };
-    return { front, place, auth: authenticatorFor(t, sandbox, place) };
-  };
+  const start = frontsOfSuite();
 
   for (const requests of [1000, 100]) {
     test(`over HTTP/2, no guest and no profile is lost with keepalive_requests ${requests}`, async (t) => {
-      const { auth } = await start(t, { requests });
+      const { auth } = await start(t, 'nginx', { requests });
       assertNothingLost(await packageLosses(auth, { count: 3000, inFlight }));
     });
   }
 
   test('over HTTP/1.1, none is lost with keepalive_requests 100', async (t) => {
-    const { auth } = await start(t, { requests: 100, http2: false });
+    const { auth } = await start(t, 'nginx', { requests: 100, http2: false });
     assertNothingLost(await packageLosses(auth, { count: 2000, inFlight }));
   });
 
   test('over HTTP/2, none is lost while it reloads', async (t) => {
-    const { auth, front } = await start(t, {});
+    const { auth, front } = await start(t, 'nginx');
     assertNothingLost(await during((over) => packageLosses(auth, { over, inFlight }), reloads(front, 12)));
   });
 
   test('over HTTP/1.1, at most a fifth of what undici loses is lost while it reloads', async (t) => {
-    const { auth, front, place } = await start(t, { http2: false });
+    const { auth, front, place } = await start(t, 'nginx', { http2: false });
     const undici = new UndiciClient(t, place);
     const theirs = await during((over) => undici.losses({ over, inFlight }), reloads(front, 25));
     const ours = await during((over) => packageLosses(auth, { over, inFlight }), reloads(front, 25));

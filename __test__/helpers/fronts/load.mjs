@@ -1,8 +1,12 @@
 // Many guests at once, through the package and through undici, and what became of them.
 
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { startSandbox } from 'genesys-guest-auth/testing';
 import { Pool } from 'undici';
+import { makeAuthority } from '../certificates.mjs';
 import { guest, pkg } from '../setup.mjs';
+import { startFront } from './fronts.mjs';
 
 /** Waits before repeats, in milliseconds: shorter than by default, so that no test spends its time on them. */
 const QUICK = { retryBaseDelayMs: 20, retryMaxDelayMs: 200 };
@@ -25,8 +29,30 @@ async function each({ count = Infinity, inFlight, over }, work) {
   return { tried: begun, errors };
 }
 
+/**
+ * For the tests of a suite: one sandbox and one authority. What it returns starts a front before the sandbox, and makes an
+ * authenticator that goes through it; `place` is where the front is, and whose certificate it has.
+ */
+export function frontsOfSuite() {
+  let sandbox;
+  let authority;
+  before(async () => {
+    sandbox = await startSandbox({ log: false });
+    authority = makeAuthority();
+  });
+  after(async () => {
+    authority.remove();
+    await sandbox.close();
+  });
+  return async (t, kind, limits = {}) => {
+    const front = await startFront(t, kind, { sandbox, authority, ...limits });
+    const place = { url: front.url, ca: authority.ca };
+    return { front, place, auth: authenticatorFor(t, sandbox, place) };
+  };
+}
+
 /** An authenticator for a front before a sandbox; without a webhook, whose events are sent again in any case. */
-export function authenticatorFor(t, sandbox, { url, ca, ...config }) {
+function authenticatorFor(t, sandbox, { url, ca, ...config }) {
   const auth = new pkg.GuestAuthenticator({
     ...sandbox.config({ analyticsWebhookUrl: undefined }),
     tokenSigningKey: `${sandbox.url}-guest-signing-key`,
