@@ -8,7 +8,7 @@ const { read } = require('./options.js');
 /** @typedef {import('./types/config').CallOptions} CallOptions */
 
 /**
- * The signal of a call's options; something else in its place is the caller's mistake.
+ * The signal in a call's options. Anything else in its place is a `TypeError`.
  * @param {CallOptions | undefined} options
  * @returns {Signal | undefined}
  */
@@ -20,7 +20,7 @@ function signalOf(options) {
 }
 
 /**
- * What a call rejects with that a signal has ended. Signals that imitate the platform's may have no reason.
+ * What a call that a signal has ended rejects with. A signal that only imitates the platform's may have no reason.
  * @param {Signal} signal
  */
 function reasonOf(signal) {
@@ -46,7 +46,7 @@ function watch(signal, number, abort) {
   if (entry === undefined) {
     const numbers = new Set();
     const listener = () => {
-      // The latest first: else the place that an earlier call gives up would be taken by one that ends next.
+      // The latest call first: the place of an earlier one is then not taken by a call that ends in this same loop.
       for (const one of [...numbers].reverse()) abort(one);
     };
     entry = { numbers, listener };

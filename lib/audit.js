@@ -11,7 +11,7 @@ function logToConsole(record) {
 }
 
 /**
- * Only what kind of error: its message may hold the record, and it may be no error at all.
+ * The name of an error, and nothing of its message, which may hold the record. What was thrown need not be an error.
  * @param {any} error
  */
 function kindOf(error) {
@@ -24,7 +24,7 @@ function kindOf(error) {
 }
 
 /**
- * Hands records to a callback whose failures harm nobody: what it throws or rejects with is reported once.
+ * Hands records to a callback. What that throws or rejects with fails no call, and is reported once.
  * @param {(record: any) => any} [callback]
  */
 function auditSink(callback = logToConsole) {

@@ -24,7 +24,7 @@ const { Resolve, Reject, Warning, Idle, TokenWanted, StoreCalled } = native.Mess
 
 /** @typedef {{ error: import('./errors.js').Structure, audit?: object }} Failure */
 
-/** A call's failure as the core tells it, before it becomes an error in the stack of who awaits it. */
+/** A call's failure as the core tells it. It becomes an error where it is awaited, so that the stack is the caller's. */
 class Refusal {
   /**
    * @param {Failure} failure
@@ -164,13 +164,13 @@ async function call(begin, signal, hasCallbacks) {
   begin(number);
   const outcome = await outcomeOf(number, signal, hasCallbacks);
   if (outcome instanceof Refusal) throw errorOf(outcome, signal, call);
-  // The core had ended the call when the signal came, but whoever aborts is promised the signal's reason.
+  // The signal may come after the core has ended the call; the contract is that an abort gives the signal's reason.
   if (signal?.aborted) throw reasonOf(signal);
   return outcome;
 }
 
 /**
- * What to throw. Its stack begins below `callee`: what the reader wants to see first is who called.
+ * The error to throw. Its stack begins with the caller of `callee`.
  * @param {Refusal} refusal
  * @param {Signal | undefined} signal
  * @param {Function} [callee]

@@ -1,6 +1,6 @@
 'use strict';
 
-// The user's functions that the core calls: who has them, in which context they run, and what they have thrown.
+// The user's functions that the core calls: which object has them, in which context they run, what they have thrown.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { setTimeout } = require('node:timers');
@@ -11,7 +11,7 @@ const { setTimeout } = require('node:timers');
  * @property {(name: string, args: unknown[]) => Promise<boolean>} [call] of a session store
  */
 
-/** Longer than the core takes to settle the calls that it concerns. */
+/** Longer than the core takes to settle the calls that an error concerns. */
 const KEPT_FOR_MS = 1000;
 
 /** As long as the core repeats a commit that failed, and more. */
@@ -68,7 +68,7 @@ const NO_CONTEXT = (work) => work();
 const contexts = new Map();
 
 /**
- * Contexts by the token under which a call holds its session key: what the store does for a call goes on after it.
+ * Contexts by the token under which a call holds its session key, because the store may work for a call that is over.
  * @type {Map<unknown, Context>}
  */
 const holders = new Map();
@@ -107,7 +107,7 @@ async function runForHolder(call, name, holder, work) {
   let isLast = name === 'release';
   try {
     const answer = await context(work);
-    // A session has no later steps, and a key that somebody else holds has none either.
+    // Nothing is called any more for a session, or for a key that another call holds.
     isLast ||= name === 'commit' || !answer;
     return answer;
   } finally {

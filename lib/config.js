@@ -42,7 +42,7 @@ function asText(ca) {
 }
 
 /**
- * Slim images come without certificate authorities; there Node's own serve, as they do for `fetch`.
+ * Slim images have no certificate authorities. There, those that Node brings along are used, as `fetch` does.
  * @param {unknown} ca
  */
 function withRoots(ca) {
@@ -58,8 +58,8 @@ function withRoots(ca) {
 const WRONG = [null];
 
 /**
- * What JSON has no word for stays visible as something wrong, instead of turning into `null` or vanishing. `this[key]` is the
- * value before its `toJSON`.
+ * A value that JSON cannot express becomes one that the core refuses; `JSON.stringify` would drop it or write `null`.
+ * `this[key]` is the value before its `toJSON`.
  * @this {Record<string, unknown>}
  * @param {string} key
  * @param {unknown} value
@@ -104,7 +104,7 @@ function member(field, value) {
  */
 function othersOf(config) {
   const names = [];
-  // An object may list its names as it likes, and fail.
+  // A proxy may list any names, and may throw.
   try {
     for (const name in config) {
       if (!OPTIONS.has(name) && NAME.test(name) && isGiven(config, name)) names.push(name);

@@ -76,7 +76,7 @@ function brandOf(Class) {
 }
 
 /**
- * Gives a class its name, as V8 does it for its own errors: on the prototype, not enumerable.
+ * Gives a class its `name` as V8 does for its own errors: on the prototype, and not enumerable.
  * @template {Function} T
  * @param {T} Class
  * @param {Function | undefined} Base

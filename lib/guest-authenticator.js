@@ -64,7 +64,7 @@ class GuestAuthenticator extends ReportingInstance {
     if (this.#reports) holdForEvents(this.#core, this.#lingerMs);
     this.#audit(audit);
     if (signal?.aborted) {
-      // The guest exists and was reported, but nobody has it: its key is free, and a next call gets it.
+      // The guest exists and was reported, but the caller will not receive it. Its key is freed, so that a next call can.
       const releasing = open();
       const sessionKey = this.getSessionKey(analytics.email, analytics.channelId);
       if (this.#core.release(releasing, sessionKey)) outcomeOf(releasing, undefined, this.#hasCallbacks);
@@ -133,7 +133,7 @@ class GuestAuthenticator extends ReportingInstance {
   async flush(options) {
     const signal = signalOf(options);
     const number = open(signal);
-    // Where nothing waits nothing begins, so that a `beforeExit` listener may flush without being called again.
+    // If no event waits, no call begins: a `beforeExit` listener that flushes must not be called for ever.
     if (!this.#core.flush(number, signal !== undefined)) return;
     const outcome = await outcomeOf(number, signal);
     if (outcome instanceof Refusal) throw errorOf(outcome, signal);

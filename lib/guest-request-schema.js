@@ -79,7 +79,7 @@ const standard = (outcome) => (outcome instanceof Refused ? { issues: issuesOf(o
 /** @param {unknown} data */
 const judgeAsync = async (data) => standard(judge(data));
 
-// None of them uses `this`, so that they can be handed around.
+// None of these functions uses `this`, so that they can be passed on alone.
 const GuestRequestSchema = {
   /** @param {unknown} data */
   parse: function parse(data) {
@@ -105,7 +105,7 @@ const GuestRequestSchema = {
       try {
         return standard(judge(data));
       } catch {
-        // A getter or a proxy threw. zod asks again, and what is thrown then rejects: `validate` itself never throws.
+        // A getter or a proxy threw. Like zod, this reads once more, and rejects with what is thrown then.
         return judgeAsync(data);
       }
     },

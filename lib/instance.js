@@ -30,7 +30,7 @@ const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 const LONGEST_LIMIT_MS = 2 ** 32 - 1;
 
-/** Dead letters that are read at once: more of them would delay other calls. */
+/** Dead letters that are read in one call of the core. More would delay other calls. */
 const PAGE = 256;
 
 /**
@@ -174,8 +174,8 @@ async function rotate(core, refreshToken, options, hasCallbacks) {
 }
 
 /**
- * Binds a method for good: the tutorial hands it around, bound to another object. `console.log` and `JSON.stringify` pass
- * over it.
+ * Binds a method to its instance, because the tutorial passes it on bound to another object. It is not enumerable, so that
+ * `console.log` and `JSON.stringify` do not show it.
  * @param {object} object
  * @param {string} name
  */

@@ -18,7 +18,7 @@ const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
  */
 let interval;
 
-/** From now on until `letGo`, for calls that run. */
+/** Keeps the process alive until `letGo`, for calls that run. */
 function hold() {
   interval ??= setInterval(() => {}, LONGEST_INTERVAL_MS);
   interval.ref();
@@ -58,7 +58,7 @@ function holdForEvents(core, lingerMs = DEFAULT_LINGER_MS) {
   }
 }
 
-/** Lets go of what was delivered and of what has waited long enough. */
+/** Lets the process end as far as events were delivered or have waited long enough. */
 function letGoOfEvents() {
   const now = performance.now();
   let next = Infinity;

@@ -28,7 +28,7 @@ function isGiven(object, name) {
     isOwn ||= Object.hasOwn(root, name);
     root = above;
   }
-  // Most of the time nothing is there, and a proxy may give what it does not own.
+  // The value first: most options are absent, and a proxy may give values of properties that it does not own.
   return isOwn || !Object.hasOwn(root, name) || !Object.hasOwn(root, 'isPrototypeOf');
 }
 

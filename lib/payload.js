@@ -95,7 +95,7 @@ function odd(found) {
 }
 
 /**
- * zod measures whatever has a `length`, even after it refused the type. A string's is the core's business.
+ * zod measures whatever has a `length`, even after it refused the type. The core measures strings itself.
  * @param {unknown} value
  */
 function mayHaveLength(value) {
@@ -103,7 +103,7 @@ function mayHaveLength(value) {
 }
 
 /**
- * Read twice, as zod does: whether there is one, then how much.
+ * The `length`, read twice as zod does: first to see whether there is one, then for its value.
  * @param {any} value
  */
 function lengthOf(value) {
@@ -129,7 +129,7 @@ function isPlain(value) {
  * @param {Payload} found
  */
 function copyOf(value, found) {
-  // Most attributes: nobody watches the steps, and there is nothing that a spread would treat differently.
+  // The usual case: no proxy or getter could notice the steps, and a spread gives the same result.
   if (!isProxy(value) && !hasOwn(value, '__proto__') && getOwnPropertySymbols(value).length === 0) return { ...value };
   /** @type {Record<string, unknown>} */
   const copy = {};
@@ -149,14 +149,14 @@ function copyOf(value, found) {
 }
 
 /**
- * What `write` met, until `refused` hands it on.
+ * What `write` has caught, until `refused` throws it.
  * @type {{ error: unknown } | undefined}
  */
 let unwritable;
 
 /**
- * The text of attributes in a request; nothing where they have none. Inside an object, because a `toJSON` is told the key
- * under which it stands.
+ * The JSON of attributes, as a member of an object because `toJSON` gets the key as its argument; `undefined` where they
+ * have no JSON.
  * @param {unknown} attributes
  */
 function write(attributes) {
@@ -203,7 +203,7 @@ function complete(issues, found) {
   let symbols = 0;
   for (let i = 0; i < issues.length; i++) {
     if (issues[i].code === 'invalid_key') issues[i].path[1] = found[Oddities]?.symbolKeys[symbols++];
-    // The core does not know what zod calls it.
+    // The core does not know zod's name for the type of this value.
     if (issues[i].received === null) {
       const { received: _, ...issue } = issues[i];
       issue.message += receivedName(found[PART_OF[issue.path[0] ?? 'email']]);

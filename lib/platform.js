@@ -4,7 +4,7 @@ const process = require('node:process');
 
 /**
  * The names that binaries for this platform can have: `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`, … On Linux there
- * are two, the C library being unknown: to ask Node for it takes longer than to load the addon.
+ * are two, one for each C library: asking Node which one it is takes longer than loading the addon.
  */
 function platformNames() {
   const { platform, arch } = process;
@@ -19,7 +19,7 @@ function platformName() {
 }
 
 function isMusl() {
-  // The network part of a report can take seconds.
+  // Without this, the report looks names up on the network, which can take seconds.
   Object.assign(process.report, { excludeNetwork: true });
   const report = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
   return !report.header.glibcVersionRuntime;

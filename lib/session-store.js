@@ -7,7 +7,7 @@ const { read: readOption } = require('./options.js');
 
 const FUNCTIONS = ['reserve', 'commit', 'release', 'invalidate'];
 
-/** Whose answers count; the others may resolve with what they like. */
+/** The functions whose answers count. The others may resolve with anything. */
 const ANSWERED = new Set(['reserve', 'commit']);
 
 const ON_UNAVAILABLE = ['reject', 'local'];

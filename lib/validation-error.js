@@ -1,7 +1,7 @@
 'use strict';
 
-// Stands in for zod 4's `ZodError` without loading zod: what is enumerable there is so here, what is lazy there is lazy
-// here, and zod's own `instanceof` and functions take it for one of theirs.
+// Stands in for zod 4's `ZodError` without loading zod. The same properties are enumerable and the same are lazy; zod's
+// `instanceof` and zod's functions accept it.
 
 /** What zod's `instanceof` looks for, in `_zod.traits`. */
 const TRAITS = new Set(['ZodError', '$ZodError']);

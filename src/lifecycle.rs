@@ -101,8 +101,8 @@ impl Lifecycle {
 }
 
 impl RunningCall {
-    /// Does the call's work; ends it with [`Error::closed`] when it is still there at the end of the time that `close` may
-    /// take. `work` makes its future in place: handed over, it would be kept twice.
+    /// Does the call's work. When `close` has reached its limit, the work is dropped and the call fails with
+    /// [`Error::closed`]. `work` makes the future in place: a future that is handed over would be kept twice.
     pub(crate) async fn run<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,

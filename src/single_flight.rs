@@ -63,7 +63,7 @@ where
             let remove = RemoveOnDrop { tasks: Arc::clone(&self.tasks), key: key.clone(), number };
             let work = work();
             let task = tokio::spawn(async move {
-                // Also when `work` panics: a task that stays registered would answer for ever.
+                // Removes the task also when `work` panics: else every later caller would get that task's result.
                 let _remove = remove;
                 work.await
             });

@@ -1,5 +1,5 @@
-//! Events and records as templates. One serializer writes each of them: with its values where the core needs the JSON, or
-//! once with the places of the values, from which JavaScript puts together what a call returns.
+//! Events and records as templates. The same serializer writes an event for the core, with its values, and once for
+//! JavaScript, with the places of the values: JavaScript fills them in for each call.
 
 use serde::Serialize;
 

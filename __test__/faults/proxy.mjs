@@ -1,4 +1,5 @@
-// A forward proxy that understands no more than where to, and takes every name below `.test` for this machine: then bytes go both ways, and ends and resets with them.
+// A forward proxy that reads only where to connect, and takes every name below `.test` for this machine. Then it passes bytes,
+// ends and resets on, both ways.
 
 import { once } from 'node:events';
 import net from 'node:net';

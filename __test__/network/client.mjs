@@ -1,4 +1,4 @@
-// A process with a configuration and surroundings of its own that wants tokens: what each of its configurations came to.
+// A process of its own that asks for a token with each of its configurations, and prints what came of each.
 
 import assert from 'node:assert/strict';
 import { run } from '../helpers/children.mjs';

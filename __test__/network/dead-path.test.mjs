@@ -1,4 +1,4 @@
-// A path that dies without a word: what was connected stays so and carries nothing any more, new connections work.
+// A path that dies without a sign: open connections stay open and carry nothing any more; new connections work.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

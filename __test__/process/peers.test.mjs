@@ -1,4 +1,4 @@
-// Who else starts threads: Vitest, which gives each test file a worker of its own, and piscina, which ends idle workers.
+// Libraries that start threads: Vitest gives each test file a worker of its own, and piscina ends idle workers.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

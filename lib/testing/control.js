@@ -12,7 +12,7 @@ function call(base, ca, method, path, body) {
   return new Promise((resolve, reject) => {
     const url = new URL(`${base}/${path}`);
     const text = body === undefined ? undefined : JSON.stringify(body);
-    // Without an agent: a connection that is kept would have to be closed, or would hold the process alive.
+    // No agent: a connection that stays open would keep the process alive until somebody closes it.
     const options = { method, ca, agent: false, headers: { connection: 'close' } };
     if (text !== undefined) {
       options.headers['content-type'] = 'application/json';

@@ -9,7 +9,7 @@ const { argumentsOf } = require('./arguments.js');
 const { binary } = require('./binary.js');
 const { SandboxHandle } = require('./handle.js');
 
-/** How long a start may take: it takes milliseconds, but a busy machine may have other things to do first. */
+/** Limit for a start. It takes milliseconds, and longer on a busy machine. */
 const START_TIMEOUT_MS = 30_000;
 /** How much of what the program complains about is kept for an error message. */
 const COMPLAINT_LENGTH = 4096;
@@ -20,7 +20,7 @@ async function startSandbox(options = {}) {
   // Writing is never tried; closing is how the program is told to stop.
   child.stdin.on('error', () => {});
   const line = await firstLine(child);
-  // From now on it has nothing to say, unless something is badly wrong.
+  // After its first line the program prints only when something is wrong.
   child.stderr.on('data', (text) => process.stderr.write(text));
   for (const part of [child, child.stdin, child.stdout, child.stderr]) part.unref?.();
   return new SandboxHandle(child, JSON.parse(line), options);

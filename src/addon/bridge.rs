@@ -120,7 +120,7 @@ impl Bridge {
     ) -> napi::Result<()> {
         let taken = Arc::clone(&self.handle.queue);
         let dispatch = dispatch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
-            // First: what is queued from here on needs, and gets, a turn of its own.
+            // First, so that a message queued from here on asks for a turn of its own.
             taken.scheduled.store(false, Ordering::SeqCst);
             Ok(MessageBatch(std::mem::take(&mut *lock(&taken.messages))))
         })?;
@@ -195,8 +195,8 @@ impl BridgeHandle {
         }
     }
 
-    /// The reply, where `work` needs nothing but to be asked, and nothing begins; else it begins. The first step of `work`
-    /// must need no runtime.
+    /// Polls `work` once and returns its result if it is done by then. If not, a call begins that goes on with it, and
+    /// nothing is returned. That first poll is outside of the runtime.
     pub(super) fn begin_unless_ready<T: Reply>(
         self: &Arc<Self>,
         call: u32,
@@ -240,7 +240,7 @@ impl BridgeHandle {
         .boxed()
     }
 
-    /// Calls a function of a session store, whose number begins `arguments`; `None` is the answer of one that failed.
+    /// Calls a function of the session store whose number `arguments` begin with. The answer is `None` where it failed.
     pub(super) fn call_store(self: &Arc<Self>, arguments: String) -> (u32, oneshot::Receiver<Option<bool>>) {
         let (sender, receiver) = oneshot::channel();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
@@ -266,8 +266,8 @@ impl BridgeHandle {
             self.deliver();
             return;
         };
-        // Waking the JavaScript thread costs more than most of what it is woken for: the tasks that can run now, many of
-        // which end calls, go first, and their results come along.
+        // Waking the JavaScript thread costs more than most of what it is woken for. Tasks that can run now go first: many
+        // of them end calls, and one wake-up then delivers all their results.
         let handle = Arc::clone(self);
         runtime.spawn(async move {
             tokio::task::yield_now().await;
@@ -276,7 +276,7 @@ impl BridgeHandle {
     }
 
     fn deliver(&self) {
-        // What is sent before is delivered when the bridge is connected.
+        // Before the bridge is connected, messages wait in the queue; `connect` delivers them.
         if let Some(dispatch) = self.dispatch.get() {
             dispatch.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
@@ -301,7 +301,7 @@ impl<F: FnOnce(Error) -> String> Settlement<F> {
         });
     }
 
-    /// Nothing where the call has settled.
+    /// Does nothing once the call has settled.
     fn fail(&mut self, error: Error) {
         if let Some(broken_off) = self.broken_off.take() {
             self.handle.send(Message::Reject { call: self.call, json: broken_off(error) });

@@ -118,8 +118,8 @@ impl NativeAuthenticator {
         Ok(None)
     }
 
-    /// Ends a session. Returns `{ audit }` or a `Failure` as JSON, or nothing when the call has begun that resolves with
-    /// the former.
+    /// Ends a session. Returns `{ audit }` or a `Failure` as JSON where that is done at once. Where it returns nothing, a
+    /// call has begun, which resolves with `{ audit }`.
     #[napi(catch_unwind)]
     pub fn invalidate(
         &self,
@@ -137,8 +137,8 @@ impl NativeAuthenticator {
         ready.map(|outcome| outcome.unwrap_or_else(|error| failure(&error, None)))
     }
 
-    /// Frees the key of a session that nobody took. Returns `false` when that is done, and `true` when the call has begun
-    /// that does it.
+    /// Frees the key of a session whose guest nobody received. Returns `true` where a call has begun that does it, and
+    /// `false` where it is done already.
     #[napi(catch_unwind)]
     pub fn release(&self, call: u32, #[napi(ts_arg_type = "string")] session_key: Text) -> bool {
         let released = self.core.release(session_key.lossless().to_owned());

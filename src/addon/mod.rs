@@ -39,8 +39,8 @@ mod text;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a synchronous method returns: its result, or a `Failure` as JSON. Nothing is thrown: an error that is made here is of
-/// another realm than the caller's in Jest and in `vm` contexts.
+/// What a synchronous method returns: its result, or a `Failure` as JSON. It throws nothing, because an error that native
+/// code makes in Jest or in a `vm` context does not belong to the caller's realm.
 type OrFailure<T> = napi::Result<Either<T, String>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "what a method returns to napi's glue")]

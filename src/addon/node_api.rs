@@ -18,8 +18,8 @@ impl Value<'_> {
     pub(super) const NONE: Self = Self(null_mut(), PhantomData);
 }
 
-/// Node-API writes whole characters, of four bytes at most, and a zero byte after them: with so much room left, it was not
-/// for want of room that it stopped.
+/// Node-API writes whole characters of at most four bytes, and then a zero byte. If it leaves at least this many bytes of
+/// the buffer unused, the whole string is in it.
 const SPARE: usize = 5;
 
 /// Enough for nearly every string and most attributes, without asking for their length first.

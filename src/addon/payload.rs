@@ -52,7 +52,7 @@ pub enum PayloadTrait {
     HasOddities = 128,
 }
 
-/// What nearly no payload has, but zod would look at.
+/// Rare properties of a payload that zod looks at.
 #[napi(object, object_to_js = false)]
 pub struct Oddities {
     /// Enumerable symbols among the keys of `attributes`.

@@ -65,7 +65,7 @@ struct EventQueue {
     failed: u64,
     /// The task that delivers runs.
     is_delivering: bool,
-    /// How often everything was given up; an attempt that was begun before that is nobody's concern.
+    /// How often everything was given up. Attempts that began before the last time count no more.
     abandoned: u64,
 }
 
@@ -166,7 +166,7 @@ impl Inner {
             let next = {
                 let mut queue = lock(&self.queue);
                 if queue.abandoned != abandoned {
-                    // The wake-up may have been for the task that came after this one.
+                    // The wake-up may have been for the task that began after this one.
                     return self.changed.notify_one();
                 }
                 if queue.pending == 0 {

@@ -63,8 +63,8 @@ impl Outbox {
         }
     }
 
-    /// Takes an event over. From memory it is on its way when this returns; on disk it is safe, or, when the disk has not
-    /// taken it by `until`, on its way from memory.
+    /// Takes an event over. In memory, it is on its way when this returns. With a file, it is on disk when this returns; one
+    /// that the disk has not taken by `until` is on its way from memory.
     pub(crate) async fn post(&self, place: Place, guest_id: &str, body: String, until: Instant) {
         match &self.0 {
             Backend::Memory(memory) => memory.post(body),
@@ -72,7 +72,7 @@ impl Outbox {
         }
     }
 
-    /// From memory: waits until every event has been delivered or given up. On disk: until none is due.
+    /// In memory: waits until every event has been delivered or given up. With a file: until none is due.
     pub(crate) async fn flush(&self) {
         match &self.0 {
             Backend::Memory(memory) => memory.flush().await,
@@ -80,8 +80,8 @@ impl Outbox {
         }
     }
 
-    /// The end, when no call runs any more: from memory as [`flush`](Self::flush), on disk as soon as the attempts under way
-    /// have ended and the file is free.
+    /// Ends the outbox; no call runs any more. In memory, this waits as [`flush`](Self::flush) does. With a file, it waits
+    /// until the attempts under way have ended and the file is free.
     pub(crate) async fn finish(&self) {
         match &self.0 {
             Backend::Memory(memory) => memory.finish().await,
@@ -89,7 +89,7 @@ impl Outbox {
         }
     }
 
-    /// The end, now: attempts under way are cancelled. What waits in memory is given up, what is on disk stays there.
+    /// Ends the outbox now: attempts under way are cancelled. Events in memory are given up, those on disk stay there.
     pub(crate) async fn abandon(&self) {
         match &self.0 {
             Backend::Memory(memory) => memory.abandon(),

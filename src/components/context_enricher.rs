@@ -40,7 +40,8 @@ pub struct ContextEnricher {
 }
 
 impl ContextEnricher {
-    /// `get_token` provides access tokens; it and the API are there both, or neither, and then no attributes are written.
+    /// `get_token` provides access tokens. It needs an API in the configuration, and the API needs it; without both, no
+    /// attributes are written.
     /// With an outbox on disk, this must be called within a Tokio runtime, and fails when its file cannot be had.
     /// `on_notice` hears of the outbox and of the CRM.
     pub fn new(

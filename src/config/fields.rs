@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
         self.credential(field)?.ok_or_else(|| self.error(field, Rule::Required))
     }
 
-    /// A text from a web page or a file, which may have brought along what nobody sees.
+    /// A text that may have been copied from a web page or a file, together with characters that nobody sees.
     pub(super) fn credential(&self, field: &str) -> Result<Option<&'a str>, Error> {
         let is_blank = |end: char| end.is_whitespace() || INVISIBLE.contains(&end);
         match self.text(field)? {

@@ -22,7 +22,7 @@ const KEY_PREFIX: &str = "genesys-guest-auth:";
 /// A server in the same data centre answers in a millisecond; beyond this it is in trouble.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The ports that IANA knows for Redis, and the sentinels' custom.
+/// The port that IANA has for Redis, and the one that sentinels usually have.
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 

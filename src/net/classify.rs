@@ -28,7 +28,7 @@ pub(super) fn unreadable(error: &reqwest::Error) -> Fault {
     Fault::Broken { host: String::new(), cause: Cause::of(error) }
 }
 
-/// Whether a proxy refused to open a tunnel, with a status that is not told. Its client says so in words alone.
+/// Whether a proxy refused to open a tunnel. The client's error does not have the status, and only its text says so.
 pub(super) fn is_refused_tunnel(cause: &Cause) -> bool {
     cause.to_string() == "tunnel error: unsuccessful"
 }

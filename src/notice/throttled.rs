@@ -12,7 +12,7 @@ use crate::sync::lock;
 /// The least time between two notices.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What to say of the last time, and of how many there were since the last notice.
+/// Makes the notice: of the last time, and of how many there were since the notice before.
 type Describe = fn(last: &str, count: u64) -> Notice;
 
 pub(crate) struct ThrottledNotice {
@@ -57,7 +57,7 @@ impl ThrottledNotice {
         }
     }
 
-    /// Tells now of what has not been told of.
+    /// Tells now of what no notice has named yet.
     pub(crate) fn report(&self) {
         let mut untold = lock(&self.untold);
         let (count, last) = (std::mem::take(&mut untold.count), std::mem::take(&mut untold.last));

@@ -60,8 +60,8 @@ impl RedisAccessToken {
         fetch.await
     }
 
-    /// Holds the lock for one attempt: a process whose login host hangs must not hold up the others for all its repeats. What
-    /// another one fetches meanwhile serves here too.
+    /// Holds the lock for one attempt only: a process whose login host hangs must not hold up the others while it repeats.
+    /// Meanwhile, a token that another process has fetched serves here too.
     async fn fetch_locked(
         &self,
         lock: Lock,
@@ -93,7 +93,7 @@ impl RedisAccessToken {
         if let Some(life) = &grant.life {
             let whole = u64::try_from(life.whole.as_millis()).unwrap_or(u64::MAX);
             let value = [whole.to_be_bytes().as_slice(), grant.token.expose().as_bytes()].concat();
-            // Where it cannot be shared, it serves here all the same.
+            // A token that cannot be shared still serves this process.
             let _ = self.store.write(&self.name, &value, life.left).await;
         }
         Ok(grant)

@@ -18,16 +18,16 @@ use crate::error::Error;
 use crate::net::backoff::full_jitter;
 use crate::sync::lock;
 
-/// For an attempt to connect; sentinels and nodes of a cluster are several servers, and one of them may hang.
+/// Limit for an attempt to connect. It may ask several servers, sentinels or nodes of a cluster, and one of them may hang.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// For one server of an attempt, with TLS and login; one that is there takes milliseconds.
+/// Limit for one server of an attempt, TLS and login included. A server that works takes milliseconds.
 const SERVER_LIMIT: Duration = Duration::from_millis(700);
 
-/// A connection without an answer for this long, with commands waiting, is given up: its server hangs or was replaced.
+/// A connection on which commands wait and no answer has come for this long is given up: its server hangs or was replaced.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// After this long without a connection, or with refusals, commands fail at once instead of waiting for better times.
+/// After this long without a connection, or with nothing but refusals, commands fail at once instead of waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bounds of the wait before a command is repeated that the server refused for the moment.
@@ -57,7 +57,7 @@ struct Inner {
 /// A command that failed.
 pub(super) struct FailedCommand {
     pub(super) error: Error,
-    /// The server has understood it and will not do it; all else passes by itself.
+    /// The server has understood the command and refuses it for good. Any other failure may pass by itself.
     pub(super) refused: bool,
 }
 
@@ -103,7 +103,7 @@ impl Redis {
         &self.0.settings
     }
 
-    /// Whether commands have a connection, or nothing speaks against one so far.
+    /// Whether there is a connection, or none has failed yet.
     pub(super) fn is_available(&self) -> bool {
         matches!(
             *self.0.state.borrow(),
@@ -128,8 +128,8 @@ impl Redis {
         self.0.server(until).await.map(drop)
     }
 
-    /// Sends a command, again where that can help and there is time. `build` gets the number of the attempt: one that
-    /// timed out or broke off may have taken effect.
+    /// Sends a command, and repeats it while that can help and there is time. `build` gets the number of the attempt, because
+    /// an earlier attempt that timed out or broke off may have taken effect.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         until: Instant,
@@ -142,7 +142,7 @@ impl Redis {
         outcome.map_err(|failed| failed.error)
     }
 
-    /// The same for what can be done without: no step fails when it does not come, so that is no failure of the store.
+    /// The same for a command that the caller can do without; its failure does not count as a failure of the store.
     pub(super) async fn hint<T: FromRedisValue>(
         &self,
         until: Instant,
@@ -333,7 +333,7 @@ async fn connect(connection: Weak<Inner>, number: u64, pause: Duration) {
         };
         inner.state.send_if_modified(|state| {
             let ConnectionState::Down { fails_at, cause } = state else { return false };
-            // Only then somebody must wake up for it: the time at which they give up has changed.
+            // Wakes those who wait, because the time at which they give up has changed.
             let is_hopeless = failure.remedy() == Remedy::LogInLater;
             if is_hopeless {
                 *fails_at = Instant::now();

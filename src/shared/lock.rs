@@ -37,7 +37,7 @@ impl Lock {
     /// A lock that nobody else holds, or nothing.
     pub(super) async fn try_acquire(redis: &Redis, name: String) -> Result<Option<Self>, Error> {
         let owner = *uuid::Uuid::new_v4().as_bytes();
-        // Made first: an attempt whose answer got lost may have taken it.
+        // Made before the lock is taken, so that dropping it also releases a lock whose answer got lost.
         let mut lock = Self { redis: redis.clone(), name, owner, runtime: Handle::current(), is_held: true };
         lock.is_held = lock.take().await?;
         Ok(lock.is_held.then_some(lock))
@@ -56,7 +56,7 @@ impl Lock {
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                // Lost, it is lost: the work goes on, and somebody else may do it too.
+                // Where the lock is lost, the work goes on all the same; another process may then do it too.
                 let _ = self.take().await;
             }
         };
@@ -72,7 +72,7 @@ impl Drop for Lock {
         if self.is_held {
             let (redis, name, owner) = (self.redis.clone(), std::mem::take(&mut self.name), self.owner);
             self.runtime.spawn(async move {
-                // Not released, it ends by itself.
+                // A lock that is not released ends by itself.
                 let _ = delete_unchanged(&redis, &name, &owner).await;
             });
         }

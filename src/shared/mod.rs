@@ -6,7 +6,7 @@
 //! - [`connection`]: makes it, keeps it, makes it again
 //! - [`command`]: what is sent
 //! - [`fault`]: what a failed command means
-//! - [`refusals`]: how a server is spared that refuses
+//! - [`refusals`]: how often a server that refuses is tried again
 //! - [`encryption`]: key names and values that nobody else can read
 //! - [`encrypted_store`]: such values in Redis
 //! - [`lock`]: keeps processes from doing the same work at once
@@ -61,7 +61,7 @@ pub(crate) fn open(
 ) -> (Sessions, Option<SharedStore>) {
     let sessions = |hasher: KeyHasher, store: Arc<dyn SessionStore>, on_unavailable| {
         let local = match on_unavailable {
-            // Under the same keys: what it learns of guests is found later on.
+            // The memory uses the same hashes of keys, so that guests it learns of are found in the store's time too.
             OnUnavailable::Local => Some(MemorySessions::new(hasher.clone(), max_sessions)),
             OnUnavailable::Reject => None,
         };

@@ -1,4 +1,4 @@
-//! Refusals of a server in a row: how long to wait before the next connection, and since when that is no use.
+//! A server that refuses again and again: how long to wait before the next connection, and since when it has refused.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use tokio::time::Instant;
 
 use crate::net::backoff::full_jitter;
 
-/// Between connections: each wait is random, so that a restarted server does not meet all processes at once, and at least
-/// half of its bound, so that no call meets with more than five connections. The upper bound is what a recovery may take.
+/// Bounds of the wait between two connections. It is random, so that a restarted server does not meet all processes at
+/// once. It is at least half of its bound, so that a call tries five connections at most. A recovery is noticed after the
+/// upper bound at the latest.
 const RECONNECT_BASE: Duration = Duration::from_millis(100);
 pub(super) const RECONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// A server that has refused nothing for so long has recovered. Under traffic it would have been tried twice.
+/// A server that has refused nothing for this long has recovered: under traffic it was tried twice in that time.
 const OVER_AFTER: Duration = RECONNECT_MAX.saturating_mul(2);
 
-/// The refusals since the last time without.
+/// The refusals since the server last worked.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     /// When the first and the last one came.
@@ -23,7 +24,7 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// A command was refused. Says since when that has been so.
+    /// Notes that a command was refused; returns since when the server has refused.
     pub(super) fn add(&mut self, now: Instant) -> Instant {
         let since = self.seen.filter(|(_, last)| now < *last + OVER_AFTER).map(|(since, _)| since);
         if since.is_none() {
@@ -34,7 +35,7 @@ impl Refusals {
         since
     }
 
-    /// A connection was given up for it. Says how long to wait before the next one.
+    /// Notes that a connection was given up because of a refusal; returns how long to wait before the next one.
     pub(super) fn pause(&mut self) -> Duration {
         self.connections += 1;
         reconnect_delay(self.connections - 1)

@@ -14,7 +14,7 @@ use crate::rotation::SharedRotations;
 use crate::secret::Secret;
 use crate::sessions::key::{KeyHash, KeyHasher};
 
-/// Successors of successors that are followed; each costs a question to the store.
+/// How many successors of a token are followed; each costs a command.
 const LONGEST_CHAIN: u32 = 32;
 
 /// Used refresh tokens in Redis.
@@ -38,7 +38,7 @@ impl RedisRotations {
         while Instant::now() < until {
             let name = self.store.name("rl", key.0);
             let Ok(lock) = Lock::try_acquire(self.store.redis(), name).await else { break };
-            // Only what was rotated meanwhile: a token that may be used again shall bring a new one each time.
+            // Only a rotation made meanwhile counts: a refresh token that can be used again brings a new token each time.
             if has_waited && let Some(fresh) = self.find_newest(key).await {
                 return Ok(fresh);
             }

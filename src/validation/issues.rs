@@ -40,7 +40,7 @@ pub enum Problem {
         /// name appends it to `message`.
         received: Option<Text>,
     },
-    /// `invalid_type`, for a required key that is said not to be there although it has a good value.
+    /// `invalid_type`, for a required key that has a good value although `in` says that it is not there.
     Absent,
     /// `invalid_format`
     NotAnEmail,
@@ -105,7 +105,7 @@ impl Issues {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Runs a field's checks, then minds whether the key is there: an optional one that is not has no issues.
+    /// Runs a field's checks, then looks whether the key is there. An optional key that is not there has no issues.
     pub(super) fn field<T>(
         &mut self,
         key: Key,

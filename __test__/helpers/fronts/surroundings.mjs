@@ -1,4 +1,5 @@
-// What a process finds around it: names that mean what a test says, and no other machine. See `surroundings.c`.
+// Surroundings of a process that a test starts: names have the addresses that the test says, and no other machine can be
+// reached. See `surroundings.c`.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

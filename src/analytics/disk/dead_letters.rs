@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::delivery_order::Sequence;
 
-/// Letters that were taken away lately are remembered, so that whoever reads page by page can go on behind one of them.
+/// So many removed letters are remembered, so that a caller who reads page by page can go on behind one of them.
 const MOST_REMEMBERED: usize = 10_000;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Letter {
 }
 
 impl DeadLetters {
-    /// Notes a dead letter, or its bytes.
+    /// Notes a dead letter, or the size of one that is noted already.
     pub(super) fn add(&mut self, sequence: Sequence, id: &str, size: usize) {
         let id = self.hasher.hash_one(id);
         self.bytes += size as u64;

@@ -17,10 +17,10 @@ use crate::analytics::webhook_client::MOST_AT_ONCE;
 use crate::net::fault::Failure;
 use crate::sync::lock;
 
-/// How soon an event is tried again that could not be read.
+/// An event that could not be read from the file is tried again after this time.
 const UNREADABLE: Duration = Duration::from_secs(5);
 
-/// Ends the writer when the deliveries end, also when they do because their runtime does.
+/// Ends the writer when the deliveries end, also where the end of the runtime ends them.
 struct Ending(Arc<OutboxState>);
 
 impl Drop for Ending {

@@ -51,9 +51,9 @@ pub(super) struct Index {
     /// New events that are still in memory.
     pub(super) fresh: HashMap<Sequence, EventRecord>,
     pub(super) dead: DeadLetters,
-    /// Has a clone in each [`DiskPlace`].
+    /// Counts the places that were given out: each [`DiskPlace`] holds a clone.
     reserved: Arc<()>,
-    /// Has a clone in each event that the writer has not noted here yet.
+    /// Counts the events that were handed to the writer and are not noted here yet: each holds a clone.
     pub(super) handed_over: Arc<()>,
     /// Why the file cannot be written.
     pub(super) unusable: Option<String>,

@@ -59,7 +59,7 @@ use record::EventRecord;
 use state::OutboxState;
 use writer::Writer;
 
-/// Dead letters that are read or changed at once: about a millisecond's work, which a new event may have to wait for.
+/// Dead letters that are read or changed at once. A new event may have to wait for that, about a millisecond.
 const PAGE: usize = 256;
 
 /// Where events are kept, how many, and how long they are tried.
@@ -131,13 +131,13 @@ impl DiskOutbox {
         }
     }
 
-    /// Takes an event over and waits until it is safe: on disk, or, when the disk does not take it, among those that are
-    /// delivered from memory. Not beyond `until`: the guest exists, whatever the disk does.
+    /// Takes an event over and waits, at most until `until`, for it to be on disk. An event that the disk does not take is
+    /// delivered from memory: the guest exists, whatever the disk does.
     pub(super) async fn post(&self, place: Option<DiskPlace>, guest_id: &str, body: String, until: Instant) {
         let Some(record) = EventRecord::new(guest_id, body) else { return };
         let handed_over = Arc::clone(&lock(&self.state().index).handed_over);
         let saved = self.state().queue.post(record, (place, handed_over));
-        // The error is one of the writer's, who has told of it.
+        // The writer has told of its errors already.
         let _ = tokio::time::timeout_at(until, saved).await;
     }
 
@@ -227,8 +227,8 @@ impl DiskOutbox {
         self.each_page(ids, Question::Discard).await
     }
 
-    /// Asks for something to be done to the dead letters that there are now, all or those with these ids. Returns to how
-    /// many it was done.
+    /// Asks `question` about the dead letters that there are now, all or those with these ids. Returns for how many of them
+    /// something was done.
     async fn each_page(
         &self,
         ids: Option<&[String]>,

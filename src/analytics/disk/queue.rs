@@ -11,8 +11,8 @@ use super::record::EventRecord;
 use super::store::{Change, Changes};
 use crate::sync::lock;
 
-/// How long a change may wait for company when nobody waits for it: a delivered event that is forgotten in a crash is only
-/// delivered again.
+/// A change that nobody waits for is written this late, together with others. If a crash comes first, an event that was
+/// delivered is delivered once more.
 const LAZY: Duration = Duration::from_millis(100);
 
 /// Something to answer between two transactions. An answer is `None` when the store cannot be read.
@@ -45,7 +45,7 @@ pub(super) struct Loaded(pub(super) Option<EventRecord>);
 pub(super) struct Post {
     pub(super) sequence: Sequence,
     pub(super) saved: oneshot::Sender<()>,
-    /// Dropped together, when the index knows the event: it never takes room twice, nor goes unseen.
+    /// Counts the event until the index does, so that it neither takes room twice nor goes uncounted.
     pub(super) counted: Counted,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct WriteBatch {
     pub(super) is_last: bool,
 }
 
-/// Between many who post and the one who writes.
+/// From the many tasks that post to the one thread that writes.
 #[derive(Default)]
 pub(super) struct WriteQueue {
     batch: Mutex<Gathering>,
@@ -91,7 +91,7 @@ impl WriteQueue {
         gathering.next
     }
 
-    /// A new event; the receiver hears when it is safe, or hears its sender go when it could not be written.
+    /// Adds a new event. The receiver resolves when the event is on disk, and fails when it could not be written.
     pub(super) fn post(&self, record: EventRecord, counted: Counted) -> oneshot::Receiver<()> {
         let (saved, receiver) = oneshot::channel();
         self.urge(|gathering| {
@@ -125,7 +125,7 @@ impl WriteQueue {
         self.urge(|gathering| gathering.batch.is_last = true);
     }
 
-    /// Nobody takes any more; whoever waits for an answer hears that there is none.
+    /// The writer has ended. Whoever waits for an answer hears that there is none.
     pub(super) fn close(&self) {
         let mut gathering = lock(&self.batch);
         gathering.is_closed = true;
@@ -162,7 +162,7 @@ impl WriteQueue {
             }
         }
         if !gather.is_zero() && !gathering.batch.is_last {
-            // Nobody wakes it: what is urgent is known to be.
+            // Always the whole time: `is_urgent` is set, so nobody notifies.
             (gathering, _) = self.wake.wait_timeout(gathering, gather).unwrap_or_else(PoisonError::into_inner);
         }
         gathering.is_urgent = false;

@@ -16,7 +16,7 @@ use super::record::EventRecord;
 
 const WAITING: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("waiting");
 const DEAD: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("dead");
-/// Of the same types as the other two: each pair of types is another copy of the whole store in the addon.
+/// Has the types of the other two: each further pair of types would add a copy of redb's code to the addon.
 const ABOUT: TableDefinition<'_, Sequence, &[u8]> = TableDefinition::new("about");
 
 /// Where `ABOUT` says which [`FORMAT`] the file has: eight bytes, the lowest first.
@@ -25,7 +25,7 @@ const FORMAT_KEY: Sequence = 0;
 /// Of the tables and their records. A change that older versions cannot read gets another number.
 const FORMAT: u64 = 1;
 
-/// Pages in memory, in bytes: events that wait are read once for each attempt, in no order that a cache could use.
+/// Bytes of pages in memory. More would help nobody: an event is read once for each attempt, in no order of pages.
 const CACHE: usize = 4 << 20;
 
 /// A file over this many bytes is made smaller when it is opened, if most of it is empty.
@@ -57,7 +57,7 @@ pub(super) type Sizes = Vec<(Sequence, usize)>;
 
 pub(super) struct Store(Database);
 
-/// A file that is locked already: redb's own locks, when it lets go of them, would take ours along.
+/// A file that is locked already. redb must not lock it too: when it lets go of its lock, ours would go with it.
 #[derive(Debug)]
 struct LockedBackend(FileBackend);
 

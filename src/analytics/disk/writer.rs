@@ -16,13 +16,13 @@ use super::store::{Change, Changes, EventState, Sizes, Store};
 use crate::notice::Notice;
 use crate::sync::lock;
 
-/// How soon a file that could not be written is tried again, and what share of the time that may take: a large one is read
-/// as a whole.
+/// A file that could not be used is opened again after this time, plus ten times what the last attempt took. An attempt
+/// reads the whole file, so a large one takes at most about a tenth of the thread's time.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 const TRYING_SHARE: u32 = 10;
 
-/// The least time between two transactions of a busy outbox: one costs as much as five events. A disk that is slower gathers
-/// by itself, and an outbox that is not busy does not wait.
+/// A busy outbox gathers events for this long before each transaction, because a transaction costs as much as five events.
+/// On a slow disk events gather by themselves. An outbox that is not busy does not wait.
 const GATHER: Duration = Duration::from_millis(2);
 
 pub(super) struct Writer {
@@ -92,7 +92,7 @@ impl Writer {
                 self.next_try += began.elapsed() * TRYING_SHARE;
             }
         }
-        // Whoever waits to be admitted is refused now, if not admitted.
+        // Whoever waits to be admitted hears the outcome now.
         self.state.loaded.notify_waiters();
     }
 

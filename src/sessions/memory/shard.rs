@@ -5,12 +5,12 @@ use hashbrown::hash_table::OccupiedEntry;
 
 use crate::sessions::key::KeyHash;
 
-/// Entries of a full shard, which hashbrown spreads over 2048 places: 20 bytes and a control byte each. That fills ten
-/// and a half pages of 4 KiB. An allocator that rounds up further adds pages that are never touched, where a shard of
-/// half the size would leave a seventh of its memory unused, and splitting one of twice the size takes twice as long.
+/// Entries of a full shard. hashbrown spreads them over 2048 places of 20 bytes and a control byte each, which fills ten
+/// and a half pages of 4 KiB. A shard of half the size would leave a seventh of its memory unused, and one of twice the
+/// size takes twice as long to split. Where an allocator rounds up further, it adds pages that are never touched.
 pub(super) const SHARD_CAPACITY: usize = 1792;
 
-/// A full shard with fewer live entries is made anew in the same size; only with more it is split.
+/// A full shard is split if it has at least this many live entries. With fewer, it is made anew in the same size.
 const WORTH_A_SPLIT: usize = SHARD_CAPACITY / 8 * 7;
 
 /// Set in the `mark` of a reservation, whose other bits say whose it is. A session's mark is the tick of its expiry.
@@ -46,7 +46,7 @@ impl Shard {
         self.entries.len()
     }
 
-    /// Whether the table would grow with the next entry: for want of places, or of places that were never used.
+    /// Whether the table would grow with the next entry, because all places are taken or marked as removed.
     pub(super) fn is_full(&self) -> bool {
         self.entries.len() == self.entries.capacity()
     }
