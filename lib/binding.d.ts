@@ -70,13 +70,13 @@ export declare class NativeAuthenticator {
    */
   authenticate(call: number, abortable: boolean, payload: import('./payload').Payload, write: (attributes: unknown) => string | undefined): string | null
   /**
-   * Ends a session. Returns `{ audit }` or a `Failure` as JSON, or nothing when the call has begun that resolves with
-   * the former.
+   * Ends a session. Returns `{ audit }` or a `Failure` as JSON where that is done at once. Where it returns nothing, a
+   * call has begun, which resolves with `{ audit }`.
    */
   invalidate(call: number, sessionKey: string, abortable: boolean): string | null
   /**
-   * Frees the key of a session that nobody took. Returns `false` when that is done, and `true` when the call has begun
-   * that does it.
+   * Frees the key of a session whose guest nobody received. Returns `true` where a call has begun that does it, and
+   * `false` where it is done already.
    */
   release(call: number, sessionKey: string): boolean
   /** Resolves with an access token. */
@@ -161,7 +161,7 @@ export declare class NativeTokenManager {
   close(call: number, timeoutMs?: number | undefined | null): void
 }
 
-/** What nearly no payload has, but zod would look at. */
+/** Rare properties of a payload that zod looks at. */
 export interface Oddities {
   /** Enumerable symbols among the keys of `attributes`. */
   symbols: number

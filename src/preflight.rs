@@ -51,9 +51,9 @@ impl Preflight {
             Channel::Open => return Ok(()),
             Channel::SignedIn if is_signed_in => return Ok(()),
             Channel::SignedIn => {
-                unavailable(&shown, "is for guests who have signed in").with_hint(Some(SIGN_IN.to_owned()))
+                unavailable(shown, "is for guests who have signed in").with_hint(Some(SIGN_IN.to_owned()))
             }
-            Channel::Unavailable => unavailable(&shown, "is unknown or disabled"),
+            Channel::Unavailable => unavailable(shown, "is unknown or disabled"),
         };
         Err(error.with_request_id(context.request_id.clone()))
     }
