@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { failure, guest, pkg, setup, until } from '../helpers/setup.mjs';
 
-const { GuestCreationError, OAuthError } = pkg;
+const { GuestConfigError, GuestCreationError, OAuthError } = pkg;
 
 const bearer = ({ headers }) => headers.authorization;
 const refused = { status: 401, body: { status: 401, code: 'bad.credentials', message: 'Invalid login credentials.' } };
@@ -73,8 +73,8 @@ describe('the access token', () => {
     double.next('token', { status: 401, body: { error: 'invalid_client', error_description: 'client not found' } });
     const calls = Array.from({ length: 10 }, () => auth.getAccessToken());
     await double.arrival('token');
-    // A later call has been through the core, so these have joined the one that is held.
-    await auth.flush();
+    // A later call has been through the core's thread, so these have joined the one that is held.
+    await failure(auth.deadLetters(), GuestConfigError);
     held.release();
     for (const { reason } of await Promise.allSettled(calls)) {
       assert.ok(reason instanceof OAuthError);
