@@ -1,116 +1,111 @@
-//! Which dead letters there are: where each stands in the file, and how many bytes it takes there.
+//! Dead letters, shown, sent again or thrown away: what a call asks for, and what the writer does for it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use tokio::sync::oneshot;
 
+use super::DiskOutbox;
 use super::delivery_order::Sequence;
+use super::error::{Unavailable, UnknownLetter};
+use super::queue::{Page, Question};
+use super::record::DeadLetter;
+use super::store::Change;
+use super::writer::Writer;
+use crate::error::Error;
+use crate::sync::lock;
 
-/// So many removed letters are remembered, so that a caller who reads page by page can go on behind one of them.
-const MOST_REMEMBERED: usize = 10_000;
+/// Dead letters that are read or changed at once. A new event may have to wait for that, about a millisecond.
+pub(super) const PAGE: usize = 256;
 
-#[derive(Default)]
-pub(super) struct DeadLetters {
-    letters: BTreeMap<Sequence, Letter>,
-    /// By their ids, hashed; also those that were taken away lately.
-    places: HashMap<u64, Sequence>,
-    taken_away: VecDeque<(u64, Sequence)>,
-    bytes: u64,
-    hasher: RandomState,
-}
-
-struct Letter {
-    id: u64,
-    size: usize,
-}
-
-impl DeadLetters {
-    /// Notes a dead letter, or the size of one that is noted already.
-    pub(super) fn add(&mut self, sequence: Sequence, id: &str, size: usize) {
-        let id = self.hasher.hash_one(id);
-        self.bytes += size as u64;
-        let before = self.letters.insert(sequence, Letter { id, size });
-        self.bytes -= before.map_or(0, |letter| letter.size) as u64;
-        self.places.insert(id, sequence);
-    }
-
-    /// Notes that there is no such dead letter any more, if there was one.
-    pub(super) fn remove(&mut self, sequence: Sequence) {
-        let Some(letter) = self.letters.remove(&sequence) else { return };
-        self.bytes -= letter.size as u64;
-        self.taken_away.push_back((letter.id, sequence));
-        if self.taken_away.len() > MOST_REMEMBERED
-            && let Some((id, sequence)) = self.taken_away.pop_front()
-            && self.places.get(&id) == Some(&sequence)
-        {
-            self.places.remove(&id);
+impl DiskOutbox {
+    /// A JSON array of at most `limit` dead letters, those behind `after`. Read in pages, so that nothing waits for more
+    /// than one of them.
+    pub(in crate::analytics) async fn dead_letters(
+        &self,
+        limit: Option<usize>,
+        after: Option<&str>,
+    ) -> Result<String, Error> {
+        self.ask(Question::Ready).await?;
+        let mut place = match after {
+            Some(id) => lock(&self.state().index).dead.place(id).ok_or(UnknownLetter)?,
+            None => 0,
+        };
+        let (mut json, mut left) = ("[".to_owned(), limit.unwrap_or(usize::MAX));
+        loop {
+            let most = left.min(PAGE);
+            let page = self.ask(|answer| Question::DeadLetters(place, most, answer)).await?;
+            if json.len() > 1 && page.count > 0 {
+                json.push(',');
+            }
+            json.push_str(&page.json);
+            left -= page.count;
+            place = page.last;
+            if left == 0 || page.count < most {
+                json.push(']');
+                return Ok(json);
+            }
         }
     }
 
-    /// Where the letter with this id stands, or stood.
-    pub(super) fn place(&self, id: &str) -> Option<Sequence> {
-        self.places.get(&self.hasher.hash_one(id)).copied()
+    /// Sends dead letters again, all or those with these ids; returns how many.
+    pub(in crate::analytics) async fn redeliver(&self, ids: Option<&[String]>) -> Result<usize, Error> {
+        self.each_page(ids, Question::Redeliver).await
     }
 
-    /// Where all of them stand, or those with these ids, in order.
-    pub(super) fn places(&self, ids: Option<&[String]>) -> Vec<Sequence> {
-        let Some(ids) = ids else { return self.letters.keys().copied().collect() };
-        let mut places: Vec<_> = ids.iter().filter_map(|id| self.place(id)).collect();
-        places.retain(|place| self.letters.contains_key(place));
-        places.sort_unstable();
-        places.dedup();
-        places
+    /// Throws dead letters away, all or those with these ids; returns how many.
+    pub(in crate::analytics) async fn discard(&self, ids: Option<&[String]>) -> Result<usize, Error> {
+        self.each_page(ids, Question::Discard).await
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Asks `question` about the dead letters that there are now, all or those with these ids. Returns for how many of them
+    /// something was done.
+    async fn each_page(
+        &self,
+        ids: Option<&[String]>,
+        question: fn(Vec<Sequence>, oneshot::Sender<Option<usize>>) -> Question,
+    ) -> Result<usize, Error> {
+        self.ask(Question::Ready).await?;
+        let places = lock(&self.state().index).dead.places(ids);
+        let mut count = 0;
+        for page in places.chunks(PAGE) {
+            count += self.ask(|answer| question(page.to_vec(), answer)).await?;
+        }
+        Ok(count)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.letters.len()
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
+        match self.state().queue.ask(question).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Unavailable::NoAnswer.into()),
+            Err(_) => Err(Error::closed()),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn three() -> DeadLetters {
-        let mut dead = DeadLetters::default();
-        for (place, id, size) in [(7, "g", 10), (3, "c", 20), (5, "e", 30)] {
-            dead.add(place, id, size);
-        }
-        dead
+impl Writer {
+    pub(super) fn page(&mut self, after: Sequence, most: usize) -> Option<Page> {
+        let dead = self.read(|store| store.dead(after, most))?;
+        let letters = dead.iter().map(|(_, record)| serde_json::to_string(&DeadLetter::from(record)));
+        let json = letters.collect::<Result<Vec<_>, _>>().ok()?.join(",");
+        Some(Page { json, count: dead.len(), last: dead.last().map_or(after, |(sequence, _)| *sequence) })
     }
 
-    #[test]
-    fn letters_are_found_by_their_ids_in_order() {
-        let dead = three();
-        assert_eq!((dead.len(), dead.bytes()), (3, 60));
-        assert_eq!(dead.places(None), [3, 5, 7]);
-        assert_eq!(dead.places(Some(&["g", "c", "x", "g"].map(String::from))), [3, 7]);
+    pub(super) fn redeliver(&mut self, places: &[Sequence]) -> Option<usize> {
+        let dead = self.read(|store| store.dead_at(places))?;
+        let count = dead.len();
+        let mut added = Vec::with_capacity(count);
+        for (sequence, record) in dead {
+            // Behind what its guest has waiting by now.
+            let number = self.state.queue.number();
+            self.pending.insert(sequence, Change::Remove);
+            self.pending.insert(number, Change::Put(record.restarted()));
+            added.push(number);
+        }
+        self.save(&added, vec![]).then_some(count)
     }
 
-    #[test]
-    fn one_that_was_taken_away_still_has_its_place() {
-        let mut dead = three();
-        dead.remove(5);
-        dead.remove(5);
-        assert_eq!((dead.len(), dead.bytes(), dead.place("e"), dead.place("x")), (2, 30, Some(5), None));
-        assert!(dead.places(Some(&["e".to_owned()])).is_empty());
-        // Sent again in vain, it stands elsewhere.
-        dead.add(9, "e", 1);
-        assert_eq!(dead.place("e"), Some(9));
-        for place in 100..100 + MOST_REMEMBERED as Sequence {
-            dead.add(place, &place.to_string(), 1);
-            dead.remove(place);
-        }
-        assert_eq!((dead.place("e"), dead.place("100")), (Some(9), Some(100)));
-        dead.add(20, "t", 1);
-        dead.remove(20);
-        assert_eq!(dead.place("100"), None);
+    pub(super) fn discard(&mut self, places: &[Sequence]) -> Option<usize> {
+        let dead = self.read(|store| store.dead_at(places))?;
+        let count = dead.len();
+        self.pending.extend(dead.into_iter().map(|(sequence, _)| (sequence, Change::Remove)));
+        self.save(&[], vec![]).then_some(count)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dead_letters::DeadLetters;
+use super::dead_letter_index::DeadLetterIndex;
 use super::delivery_order::{DeliveryOrder, Sequence};
 use super::error::Unavailable;
 use super::record::EventRecord;
@@ -50,7 +50,7 @@ pub(super) struct Index {
     pub(super) order: DeliveryOrder,
     /// New events that are still in memory.
     pub(super) fresh: HashMap<Sequence, EventRecord>,
-    pub(super) dead: DeadLetters,
+    pub(super) dead: DeadLetterIndex,
     /// Counts the places that were given out: each [`DiskPlace`] holds a clone.
     reserved: Arc<()>,
     /// Counts the events that were handed to the writer and are not noted here yet: each holds a clone.

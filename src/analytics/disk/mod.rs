@@ -6,10 +6,12 @@
 //! | [`mod@file`] | the file, locked for one owner |
 //! | [`store`], [`record`] | what is in it |
 //! | [`writer`], [`queue`] | one thread owns the store, and writes in groups what others hand to it |
-//! | [`index`], [`delivery_order`], [`mod@dead_letters`] | what is known without reading: room, what is next, what was given up |
+//! | [`index`], [`delivery_order`], [`dead_letter_index`] | what is known without reading: room, what is next, what was given up |
 //! | [`state`] | what all of them share |
 //! | [`delivery`], [`retry`] | attempts, and what follows a failed one |
+//! | [`mod@dead_letters`] | what was given up: shown, sent again, thrown away |
 
+mod dead_letter_index;
 mod dead_letters;
 mod delivery;
 mod delivery_order;
@@ -36,7 +38,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(in crate::analytics) use index::DiskPlace;
@@ -50,17 +52,13 @@ use crate::error::{Code, Error};
 use crate::notice::throttled::ThrottledNotice;
 use crate::notice::{Notice, OnNotice};
 use crate::sync::lock;
-use delivery_order::Sequence;
-use error::{Unavailable, UnknownLetter};
+use error::Unavailable;
 use file::LockedFile;
 use index::{Bounds, Phase};
-use queue::{Question, WriteQueue};
+use queue::WriteQueue;
 use record::EventRecord;
 use state::OutboxState;
 use writer::Writer;
-
-/// Dead letters that are read or changed at once. A new event may have to wait for that, about a millisecond.
-const PAGE: usize = 256;
 
 /// Where events are kept, how many, and how long they are tried.
 #[derive(Debug, Clone)]
@@ -191,63 +189,6 @@ impl DiskOutbox {
             failed: index.failed,
             dead_lettered: Some(index.dead.len()),
             stored_bytes: Some(index.stored_bytes()),
-        }
-    }
-
-    /// A JSON array of at most `limit` dead letters, those behind `after`. Read in pages, so that nothing waits for more
-    /// than one of them.
-    pub(super) async fn dead_letters(&self, limit: Option<usize>, after: Option<&str>) -> Result<String, Error> {
-        self.ask(Question::Ready).await?;
-        let mut place = match after {
-            Some(id) => lock(&self.state().index).dead.place(id).ok_or(UnknownLetter)?,
-            None => 0,
-        };
-        let (mut json, mut left) = ("[".to_owned(), limit.unwrap_or(usize::MAX));
-        loop {
-            let most = left.min(PAGE);
-            let page = self.ask(|answer| Question::DeadLetters(place, most, answer)).await?;
-            if json.len() > 1 && page.count > 0 {
-                json.push(',');
-            }
-            json.push_str(&page.json);
-            left -= page.count;
-            place = page.last;
-            if left == 0 || page.count < most {
-                json.push(']');
-                return Ok(json);
-            }
-        }
-    }
-
-    pub(super) async fn redeliver(&self, ids: Option<&[String]>) -> Result<usize, Error> {
-        self.each_page(ids, Question::Redeliver).await
-    }
-
-    pub(super) async fn discard(&self, ids: Option<&[String]>) -> Result<usize, Error> {
-        self.each_page(ids, Question::Discard).await
-    }
-
-    /// Asks `question` about the dead letters that there are now, all or those with these ids. Returns for how many of them
-    /// something was done.
-    async fn each_page(
-        &self,
-        ids: Option<&[String]>,
-        question: fn(Vec<Sequence>, oneshot::Sender<Option<usize>>) -> Question,
-    ) -> Result<usize, Error> {
-        self.ask(Question::Ready).await?;
-        let places = lock(&self.state().index).dead.places(ids);
-        let mut count = 0;
-        for page in places.chunks(PAGE) {
-            count += self.ask(|answer| question(page.to_vec(), answer)).await?;
-        }
-        Ok(count)
-    }
-
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question) -> Result<T, Error> {
-        match self.state().queue.ask(question).await {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(Unavailable::NoAnswer.into()),
-            Err(_) => Err(Error::closed()),
         }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::dead_letters::PAGE;
 use super::delivery_order::Sequence;
 use super::record::EventRecord;
 use super::store::{Change, Store};
 use super::testing::Folder;
-use super::{DiskOutbox, OutboxSettings, PAGE, Retry};
+use super::{DiskOutbox, OutboxSettings, Retry};
 use crate::analytics::webhook_client::WebhookClient;
 use crate::error::Code;
 use crate::sync::lock;

@@ -9,8 +9,8 @@ use super::delivery_order::Sequence;
 use super::error::{Damage, StoreError, StoreRefusal};
 use super::file::LockedFile;
 use super::index::{Index, Phase};
-use super::queue::{Counted, Loaded, Page, Question};
-use super::record::{self, DeadLetter};
+use super::queue::{Counted, Loaded, Question};
+use super::record;
 use super::state::OutboxState;
 use super::store::{Change, Changes, EventState, Sizes, Store};
 use crate::notice::Notice;
@@ -26,14 +26,14 @@ const TRYING_SHARE: u32 = 10;
 const GATHER: Duration = Duration::from_millis(2);
 
 pub(super) struct Writer {
-    state: Arc<OutboxState>,
+    pub(super) state: Arc<OutboxState>,
     file: LockedFile,
     /// None → the file cannot be used at the moment.
     store: Option<Store>,
     /// When to open it again.
     next_try: Instant,
     /// Not written yet.
-    pending: Changes,
+    pub(super) pending: Changes,
 }
 
 impl Writer {
@@ -160,7 +160,7 @@ impl Writer {
 
     /// Writes all that is pending. Where that fails it stays pending, and the events among it are delivered from memory.
     /// `counted` is what the new events were counted by so far.
-    fn save(&mut self, added: &[Sequence], counted: Vec<Counted>) -> bool {
+    pub(super) fn save(&mut self, added: &[Sequence], counted: Vec<Counted>) -> bool {
         if self.pending.is_empty() {
             return self.store.is_some();
         }
@@ -218,35 +218,7 @@ impl Writer {
         self.read(|store| store.load(sequence)).map(Loaded)
     }
 
-    fn page(&mut self, after: Sequence, most: usize) -> Option<Page> {
-        let dead = self.read(|store| store.dead(after, most))?;
-        let letters = dead.iter().map(|(_, record)| serde_json::to_string(&DeadLetter::from(record)));
-        let json = letters.collect::<Result<Vec<_>, _>>().ok()?.join(",");
-        Some(Page { json, count: dead.len(), last: dead.last().map_or(after, |(sequence, _)| *sequence) })
-    }
-
-    fn redeliver(&mut self, places: &[Sequence]) -> Option<usize> {
-        let dead = self.read(|store| store.dead_at(places))?;
-        let count = dead.len();
-        let mut added = Vec::with_capacity(count);
-        for (sequence, record) in dead {
-            // Behind what its guest has waiting by now.
-            let number = self.state.queue.number();
-            self.pending.insert(sequence, Change::Remove);
-            self.pending.insert(number, Change::Put(record.restarted()));
-            added.push(number);
-        }
-        self.save(&added, vec![]).then_some(count)
-    }
-
-    fn discard(&mut self, places: &[Sequence]) -> Option<usize> {
-        let dead = self.read(|store| store.dead_at(places))?;
-        let count = dead.len();
-        self.pending.extend(dead.into_iter().map(|(sequence, _)| (sequence, Change::Remove)));
-        self.save(&[], vec![]).then_some(count)
-    }
-
-    fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Option<T> {
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Option<T> {
         match work(self.store.as_ref()?) {
             Ok(value) => Some(value),
             Err(refused @ StoreError::Refused(_)) => {
