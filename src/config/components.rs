@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::groups::{Api, Reports, Traffic};
-use super::{parse, parts, store};
+use super::{defaults, parse, store};
 use crate::error::Error;
 use crate::oauth::Credentials;
 use crate::secret::Secret;
@@ -44,9 +44,9 @@ impl OAuthConfig {
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;
-        let environment = parts::environment(&fields)?;
-        let traffic = parts::traffic(&fields)?;
-        let credentials = parts::credentials(&fields, &environment, &traffic)?;
+        let environment = defaults::environment(&fields)?;
+        let traffic = defaults::traffic(&fields)?;
+        let credentials = defaults::credentials(&fields, &environment, &traffic)?;
         Ok(Self { credentials, traffic, store: store::store(&fields)? })
     }
 }
@@ -56,8 +56,8 @@ impl TokenManagerConfig {
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;
-        let environment = parts::environment(&fields)?;
-        Ok(Self { api: parts::api(&fields, &environment)?, traffic: parts::traffic(&fields)? })
+        let environment = defaults::environment(&fields)?;
+        Ok(Self { api: defaults::api(&fields, &environment)?, traffic: defaults::traffic(&fields)? })
     }
 }
 
@@ -67,10 +67,10 @@ impl EnricherConfig {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;
         let api = match fields.get("environment").or(fields.get("apiUrl")) {
-            Some(_) => Some(parts::api(&fields, &parts::environment(&fields)?)?),
+            Some(_) => Some(defaults::api(&fields, &defaults::environment(&fields)?)?),
             None => None,
         };
         let secret = fields.credential("clientSecret")?.map(Secret::new);
-        Ok(Self { api, reports: parts::reports(&fields, secret.as_ref())?, traffic: parts::traffic(&fields)? })
+        Ok(Self { api, reports: defaults::reports(&fields, secret.as_ref())?, traffic: defaults::traffic(&fields)? })
     }
 }

@@ -1,4 +1,4 @@
-//! The groups of fields, each with its defaults.
+//! The fields of a configuration in groups: read, checked, and given their defaults.
 
 use std::time::Duration;
 

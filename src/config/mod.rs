@@ -1,11 +1,11 @@
 //! What a caller may set; checked once, then only valid values exist.
 
 mod components;
+mod defaults;
 mod fields;
 mod groups;
 pub mod options;
 mod outbox;
-mod parts;
 mod rule;
 mod store;
 mod web_messaging;
@@ -52,19 +52,19 @@ impl Config {
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let value = parse(json)?;
         let fields = Fields::new(&value)?;
-        let environment = parts::environment(&fields)?;
-        let traffic = parts::traffic(&fields)?;
-        let api = parts::api(&fields, &environment)?;
+        let environment = defaults::environment(&fields)?;
+        let traffic = defaults::traffic(&fields)?;
+        let api = defaults::api(&fields, &environment)?;
         let web_messaging = web_messaging::read(&fields, &environment, &api)?;
-        let mut credentials = parts::credentials(&fields, &environment, &traffic)?;
+        let mut credentials = defaults::credentials(&fields, &environment, &traffic)?;
         if web_messaging.is_some() {
             credentials = credentials.in_genesys_form(fields.text("scope")?.is_some());
         }
         Ok(Self {
             api,
             web_messaging,
-            reports: parts::reports(&fields, Some(&credentials.client_secret))?,
-            max_sessions: fields.whole("maxSessions", parts::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
+            reports: defaults::reports(&fields, Some(&credentials.client_secret))?,
+            max_sessions: fields.whole("maxSessions", defaults::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
             store: store::store(&fields)?.map(SessionStoreSettings::Redis),
             preflight_channel: fields.flag("preflightChannel", false)?,
             environment,

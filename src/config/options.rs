@@ -43,7 +43,7 @@ pub const OPTIONS: [&str; 32] = [
 /// Functions, which stay in JavaScript.
 pub const CALLBACKS: [&str; 2] = ["auditLogCallback", "getAccessToken"];
 
-/// Options inside another one. Of the two of a name's parts, the first is the path of the group.
+/// Options inside another one. Of the two of a name's defaults, the first is the path of the group.
 const GROUPS: [(&str, &[&str]); 8] = [
     ("paths", &["token", "guests", "refresh", "channel"]),
     ("timeouts", &["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"]),

@@ -8,8 +8,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use url::Url;
 
+use super::defaults::certificates;
 use super::fields::Fields;
-use super::parts::certificates;
 use super::rule::Rule;
 use crate::error::Error;
 use crate::secret::Secret;
