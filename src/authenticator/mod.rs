@@ -79,7 +79,7 @@ struct Inner {
     enricher: Enricher,
     /// Calls past their reservation, at most `maxConcurrency`; the rest wait in order. The limiter of requests has the same
     /// bound, for each group of requests.
-    admission: Semaphore,
+    call_permits: Semaphore,
     traffic: Traffic,
     /// Where requests of a call go, beside the login.
     origins: Vec<Url>,
@@ -170,7 +170,7 @@ impl Authenticator {
             ),
             sessions,
             guests: GuestCache::default(),
-            admission: Semaphore::new(traffic.max_concurrency as usize),
+            call_permits: Semaphore::new(traffic.max_concurrency as usize),
             traffic,
             origins,
             lifecycle: Lifecycle::new(Arc::clone(&sender), enricher.outbox.clone()),
@@ -331,7 +331,7 @@ impl Inner {
         session: &Reservation,
         context: &CallContext,
     ) -> Result<(Created, Lookup), Error> {
-        let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.admission.acquire()).await else {
+        let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.call_permits.acquire()).await else {
             return Err(self.too_long(context).with_retryable(true));
         };
         // Whoever held the place before may have kept it until this very moment. Nothing has been sent.

@@ -84,7 +84,7 @@ impl Authenticator {
     pub fn metrics(&self) -> Metrics {
         let inner = &self.0;
         let (in_flight, paced) = inner.sender.limiter.load();
-        let admitted = inner.traffic.max_concurrency as usize - inner.admission.available_permits();
+        let admitted = inner.traffic.max_concurrency as usize - inner.call_permits.available_permits();
         Metrics {
             authenticated: inner.authenticated.load(Ordering::Relaxed),
             failed: inner.failures.by_code(),
