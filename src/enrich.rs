@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::analytics::{Event, Outbox, Place, no_dead_letters};
+use crate::analytics::{Event, Outbox, OutboxPlace, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::caller::CallContext;
 use crate::crm::{Crm, Lookup, Profile};
@@ -99,7 +99,7 @@ impl Enricher {
     }
 
     /// Room for the event that a call will bring; without it, nothing is sent.
-    pub(crate) async fn admit(&self, context: &CallContext) -> Result<Option<Place>, Error> {
+    pub(crate) async fn admit(&self, context: &CallContext) -> Result<Option<OutboxPlace>, Error> {
         let Some(outbox) = &self.outbox else { return Ok(None) };
         let Ok(admission) = tokio::time::timeout_at(context.deadline, outbox.admit()).await else {
             return Err(Error::new(Code::StoreUnavailable, "The outbox is still being read; nothing was sent")
@@ -136,7 +136,7 @@ impl Enricher {
         lookup: &Lookup,
         enrichment: Enrichment,
         started: Instant,
-        place: Option<Place>,
+        place: Option<OutboxPlace>,
         until: Instant,
     ) -> Facts {
         let facts = Facts {

@@ -38,7 +38,7 @@ enum Backend {
 }
 
 /// Room for one event, given back when it is dropped.
-pub(crate) struct Place(Option<disk::DiskPlace>);
+pub(crate) struct OutboxPlace(Option<disk::DiskPlace>);
 
 impl Outbox {
     /// With `disk`, must be called within a Tokio runtime: what waits there is on its way at once.
@@ -56,16 +56,16 @@ impl Outbox {
     }
 
     /// Room for an event, before there is one. Memory has room always, and drops what is too much.
-    pub(crate) async fn admit(&self) -> Result<Place, Error> {
+    pub(crate) async fn admit(&self) -> Result<OutboxPlace, Error> {
         match &self.0 {
-            Backend::Memory(_) => Ok(Place(None)),
-            Backend::Disk(disk) => disk.admit().await.map(|place| Place(Some(place))),
+            Backend::Memory(_) => Ok(OutboxPlace(None)),
+            Backend::Disk(disk) => disk.admit().await.map(|place| OutboxPlace(Some(place))),
         }
     }
 
     /// Takes an event over. In memory, it is on its way when this returns. With a file, it is on disk when this returns; one
     /// that the disk has not taken by `until` is on its way from memory.
-    pub(crate) async fn post(&self, place: Place, guest_id: &str, body: String, until: Instant) {
+    pub(crate) async fn post(&self, place: OutboxPlace, guest_id: &str, body: String, until: Instant) {
         match &self.0 {
             Backend::Memory(memory) => memory.post(body),
             Backend::Disk(disk) => disk.post(place.0, guest_id, body, until).await,

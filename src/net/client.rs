@@ -20,10 +20,10 @@ use crate::sync::lock;
 /// One exchange at a time: bounded in time and size, no redirects, no retries, no cookies.
 pub(crate) struct Http {
     settings: Settings,
-    state: Mutex<State>,
+    state: Mutex<ClientState>,
 }
 
-enum State {
+enum ClientState {
     /// Reading the system's certificates takes milliseconds, so the first exchange pays and not the constructor.
     New,
     Ready(Box<Origins>),
@@ -39,32 +39,32 @@ struct Origins {
 
 impl Http {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, state: Mutex::new(State::New) }
+        Self { settings, state: Mutex::new(ClientState::New) }
     }
 
     fn origin(&self, url: &Url, protocol: Protocol, limit: Duration) -> Result<Arc<Origin>, Fault> {
         let mut state = lock(&self.state);
-        if matches!(*state, State::New) {
+        if matches!(*state, ClientState::New) {
             // Fails when another provider is installed already, which then serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
             *state = match self.settings.tls() {
                 Ok(tls) => {
                     let proxies = Proxies::new(&self.settings.proxy);
-                    State::Ready(Box::new(Origins { tls, proxies, known: Vec::new() }))
+                    ClientState::Ready(Box::new(Origins { tls, proxies, known: Vec::new() }))
                 }
-                Err(error) => State::Failed(error),
+                Err(error) => ClientState::Failed(error),
             };
         }
         match &mut *state {
-            State::Ready(origins) => origins.get(url, protocol, limit, &self.settings).map_err(Fault::Setup),
-            State::Failed(error) => Err(Fault::Setup(error.clone())),
-            State::New | State::Released => Err(Fault::Setup(Error::closed())),
+            ClientState::Ready(origins) => origins.get(url, protocol, limit, &self.settings).map_err(Fault::Setup),
+            ClientState::Failed(error) => Err(Fault::Setup(error.clone())),
+            ClientState::New | ClientState::Released => Err(Fault::Setup(Error::closed())),
         }
     }
 
     /// Closes the connections; exchanges fail from now on.
     pub(crate) fn release(&self) {
-        *lock(&self.state) = State::Released;
+        *lock(&self.state) = ClientState::Released;
     }
 
     /// Sends once and reads the whole answer within `limit`, and before `deadline`, against which waiting for a connection
