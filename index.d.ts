@@ -144,7 +144,7 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
 
   /**
    * Exchanges a refresh token for a new guest token, which is verified. A used refresh token gives the newest token
-   * known for it.
+   * known for it. The guest's session, if it is not over, lasts as long as the fresh guest token.
    * @throws TokenRefreshError, GuestForbiddenError (403), GuestConflictError (409), RateLimitedError (429),
    * TokenSignatureError, OAuthError, NetworkError or TimeoutError
    */
@@ -178,6 +178,13 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
 
   /** What was done so far, as numbers. */
   metrics(): AuthenticatorMetrics;
+
+  /**
+   * For tests that share an instance: forgets what it has learnt from answers. These are sessions in memory, guests and rotated
+   * refresh tokens, the access token, pauses, pace and retry budget, channels, and when it last warned of the CRM. A call under
+   * way goes on, and leaves no session. Counters, the outbox and what a `sessionStore` shares stay.
+   */
+  reset(): void;
 
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

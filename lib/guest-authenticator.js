@@ -124,6 +124,10 @@ class GuestAuthenticator extends ReportingInstance {
     return this.#sdkClient;
   }
 
+  reset() {
+    this.#core.reset();
+  }
+
   /** @returns {import('../index').AuthenticatorMetrics} */
   metrics() {
     return JSON.parse(this.#core.metrics());

@@ -70,6 +70,11 @@ impl Crm {
         Self { sender, profiles, timeout, failures: AtomicU64::new(0), unavailable: AtomicU64::new(0), notice }
     }
 
+    /// Forgets when it last warned.
+    pub(crate) fn reset(&self) {
+        self.notice.reset();
+    }
+
     /// Asks once, without a bearer token.
     pub(crate) async fn look_up(&self, email: &str, deadline: Instant) -> Lookup {
         let reason = match self.ask(email, deadline).await {

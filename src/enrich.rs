@@ -74,6 +74,8 @@ impl Enricher {
             id: guest_id,
             token: Secret::new(text(&guest, "token")),
             expires_in: Duration::from_secs(expires_in),
+            // No session is kept for him.
+            expires_at: started,
             refresh_token: None,
             json: Secret::new(whole),
         };

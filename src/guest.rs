@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::json::{Members, quote, spread};
 use crate::net::exchange::Answer;
 use crate::secret::Secret;
@@ -21,6 +23,8 @@ pub struct Guest {
     pub token: Secret,
     /// `expiresIn`.
     pub expires_in: Duration,
+    /// When the token ends: so long after the answer.
+    pub expires_at: Instant,
     /// `refreshToken`, if there is one.
     pub refresh_token: Option<Secret>,
     /// The whole answer as JSON text, also fields that this package does not know.
@@ -41,7 +45,8 @@ impl Guest {
             let token = Secret::new(body.string("token")?);
             (id, token, life(body.number("expiresIn")), body.string("refreshToken").map(Secret::new))
         };
-        Some(Self { id, token, expires_in, refresh_token, json: Secret::new(json) })
+        let expires_at = Instant::now() + expires_in;
+        Some(Self { id, token, expires_in, expires_at, refresh_token, json: Secret::new(json) })
     }
 
     /// The same guest with the token of a refresh, or with what is left of its life.
@@ -56,7 +61,8 @@ impl Guest {
         let (whole, changed) = (Members::parse(self.json.expose())?, Members::parse(&changed)?);
         let renewed = Self::from_json(spread(whole.iter().chain(changed.iter()), &[]))?;
         // Not in whole seconds, as the answer says it: a session must not end before its token.
-        Some(Self { expires_in: fresh.expires_in, ..renewed })
+        let expires_in = fresh.expires_in;
+        Some(Self { expires_in, expires_at: Instant::now() + expires_in, ..renewed })
     }
 }
 

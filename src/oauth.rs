@@ -215,6 +215,12 @@ impl OAuth {
         }
     }
 
+    /// Forgets the token.
+    pub(crate) fn reset(&self) {
+        *lock(&self.0.cached) = None;
+        *lock(&self.0.rejected) = None;
+    }
+
     /// Token requests that were started.
     #[must_use]
     pub fn requests(&self) -> u64 {

@@ -58,6 +58,11 @@ impl Preflight {
         Err(error.with_request_id(context.request_id.clone()))
     }
 
+    /// Forgets all verdicts.
+    pub(crate) fn reset(&self) {
+        lock(&self.verdicts).clear();
+    }
+
     async fn ask(&self, key: KeyHash, channel_id: &str, context: &CallContext) -> Result<Channel, Error> {
         let (api, verdicts) = (Arc::clone(&self.api), Arc::clone(&self.verdicts));
         let (channel, context) = (channel_id.to_owned(), context.clone());

@@ -60,6 +60,11 @@ impl Rotation {
         Self { api, hasher, used: Arc::default(), shared, single_flight: SingleFlight::default() }
     }
 
+    /// Forgets what became of used tokens.
+    pub(crate) fn reset(&self) {
+        *lock(&self.used) = Used::default();
+    }
+
     /// Trades a refresh token. On a 409, which says that it was used before, the newest token known for it is returned.
     pub(crate) async fn rotate(&self, refresh_token: &Secret, context: &CallContext) -> Result<Refreshed, Error> {
         let key = self.hasher.hash(refresh_token.expose());

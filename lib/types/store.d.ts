@@ -26,7 +26,8 @@ export interface SessionStore {
    */
   reserve(key: string, owner: string, ttlMs: number): Promise<boolean>;
   /**
-   * Turns the owner's reservation into a session that lives as long as its guest token.
+   * Turns the owner's reservation into a session that lives as long as its guest token. Called again for the session when its
+   * guest's refresh token is rotated by the process that made it, with the life of the fresh guest token.
    * @param ttlMs Life from now on, whole milliseconds. At most a year.
    * @returns `false`: the key is not this owner's any more. The guest exists all the same, and the call succeeds.
    */

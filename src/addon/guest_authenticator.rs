@@ -207,6 +207,12 @@ impl NativeAuthenticator {
         self.bridge.begin(call, false, self.core.close(milliseconds(timeout_ms)));
     }
 
+    /// For tests: forgets what was learnt from answers.
+    #[napi(catch_unwind)]
+    pub fn reset(&self) {
+        self.core.reset();
+    }
+
     /// `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK.
     #[napi(catch_unwind)]
     pub fn endpoints(&self) -> String {

@@ -279,6 +279,7 @@ impl Authenticator {
             let context = CallContext::new(own.traffic.total_timeout);
             let fresh = entry?.run(|| own.within(&context, || own.rotation.rotate(&refresh_token, &context))).await?;
             own.guests.refreshed(&refresh_token, &fresh);
+            own.sessions.rotated(&refresh_token, &fresh).await;
             Ok(fresh.token)
         }
     }
@@ -309,7 +310,9 @@ impl Inner {
             }
         };
         if self.api.resolves_conflicts() {
-            session.belongs_to(&created.guest);
+            let guest = &created.guest;
+            let refresh_token = guest.refresh_token.as_ref().map(|token| self.sessions.hasher().hash(token.expose()));
+            session.belongs_to(guest, refresh_token);
         }
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());
@@ -319,7 +322,7 @@ impl Inner {
         let whom = Authenticated::new(request, &guest.id, guest.expires_in.as_secs(), &context.request_id);
         let facts = self.enricher.report(&whom, &lookup, enrichment, started, place, context.deadline).await;
         // Last: a call that ends before leaves no session behind.
-        session.keep(guest.expires_in).await;
+        session.keep(guest.expires_at).await;
         self.authenticated.fetch_add(1, Ordering::Relaxed);
         Ok(Outcome { guest_data: guest.json, guest_id: guest.id, request_id: context.request_id, facts })
     }

@@ -45,6 +45,24 @@ impl Authenticator {
         }
     }
 
+    /// For tests: forgets what this instance has learnt from answers, as if it were new. That is: sessions in memory, guests
+    /// and rotated tokens, the access token, pauses, pace and retry budget, channels, and when it last warned of the CRM.
+    /// Calls under way go on, and leave no session. What processes share, counters and the outbox stay.
+    pub fn reset(&self) {
+        let inner = &self.0;
+        inner.sessions.reset();
+        inner.guests.clear();
+        inner.rotation.reset();
+        inner.oauth.reset();
+        inner.sender.reset();
+        if let Some(preflight) = &inner.preflight {
+            preflight.reset();
+        }
+        if let Some(crm) = &inner.enricher.crm {
+            crm.reset();
+        }
+    }
+
     /// Waits until every analytics event has been delivered or given up; with an outbox on disk, until none is due.
     pub fn flush(&self) -> impl Future<Output = ()> + Send + use<> {
         let own = Arc::clone(&self.0);

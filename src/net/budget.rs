@@ -36,6 +36,11 @@ impl Budget {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost)).ok().map(|_| cost)
     }
 
+    /// Full again.
+    pub(crate) fn reset(&self) {
+        self.0.store(CAPACITY, Ordering::Relaxed);
+    }
+
     /// Gives back what a call that succeeded had paid for its retries.
     pub(crate) fn refund(&self, paid: u32) {
         if paid == 0 && self.0.load(Ordering::Relaxed) >= CAPACITY {

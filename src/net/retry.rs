@@ -64,6 +64,12 @@ impl Sender {
         }
     }
 
+    /// As if no answer had come so far.
+    pub(crate) fn reset(&self) {
+        self.limiter.reset();
+        self.budget.reset();
+    }
+
     /// Closes the connections; everything fails from now on.
     pub(crate) fn release(&self) {
         self.http.release();

@@ -57,6 +57,11 @@ impl ThrottledNotice {
         }
     }
 
+    /// As if nothing had gone wrong so far.
+    pub(crate) fn reset(&self) {
+        *lock(&self.untold) = Untold::default();
+    }
+
     /// Tells now of what no notice has named yet.
     pub(crate) fn report(&self) {
         let mut untold = lock(&self.untold);

@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::guest_cache::KnownGuest;
 use super::key::KeyHash;
+use super::memory::store::MemoryStore;
 use super::step::{OnUnavailable, STEP_LIMIT};
-use super::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
+use super::store::{OwnerToken, Rotated, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 
@@ -110,13 +111,17 @@ fn hex(bytes: [u8; 16]) -> String {
 /// The sessions in such a store.
 pub(crate) struct CustomSessions {
     functions: Arc<dyn StoreFunctions>,
+    /// Sessions that this process has committed, by the hash of their guest's refresh token.
+    by_refresh_token: MemoryStore<(KeyHash, OwnerToken)>,
     available: AtomicBool,
     failures: AtomicU64,
 }
 
 impl CustomSessions {
-    pub(crate) fn new(functions: Arc<dyn StoreFunctions>) -> Self {
-        Self { functions, available: AtomicBool::new(true), failures: AtomicU64::new(0) }
+    /// Remembers at most `max_sessions` of its sessions.
+    pub(crate) fn new(functions: Arc<dyn StoreFunctions>, max_sessions: usize) -> Self {
+        let by_refresh_token = MemoryStore::new(max_sessions);
+        Self { functions, by_refresh_token, available: AtomicBool::new(true), failures: AtomicU64::new(0) }
     }
 
     async fn take(&self, call: StoreCall, until: Instant) -> Result<bool, Error> {
@@ -148,6 +153,9 @@ impl SessionStore for CustomSessions {
         if life < Duration::from_millis(1) {
             return async { Ok(()) }.boxed();
         }
+        if let Some(refresh_token) = commit.refresh_token {
+            self.by_refresh_token.put(refresh_token, life, (commit.key, commit.owner));
+        }
         self.end(StoreFunction::Commit.of(commit.key).by(commit.owner).lasting(life), until).boxed()
     }
 
@@ -157,6 +165,18 @@ impl SessionStore for CustomSessions {
 
     fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()> {
         self.end(StoreFunction::Invalidate.of(key), until).boxed()
+    }
+
+    fn rotated(&self, rotated: Rotated, until: Instant) -> StoreFuture<'_, ()> {
+        async move {
+            let Some((key, owner)) = self.by_refresh_token.get(rotated.used) else { return Ok(()) };
+            let life = rotated.ends_at.saturating_duration_since(Instant::now());
+            if self.take(StoreFunction::Commit.of(key).by(owner).lasting(life), until).await? {
+                self.by_refresh_token.put(rotated.fresh, life, (key, owner));
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     /// No guest is kept: such a store does not encrypt what it is given.

@@ -31,7 +31,6 @@ struct CachedGuests {
 
 struct CachedGuest {
     guest: Guest,
-    expires_at: Instant,
     number: u64,
 }
 
@@ -62,8 +61,7 @@ impl GuestCache {
         let mut guests = lock(&self.0);
         let number = guests.next;
         guests.next += 1;
-        let expires_at = Instant::now() + guest.expires_in;
-        guests.by_key.insert(key, CachedGuest { guest, expires_at, number });
+        guests.by_key.insert(key, CachedGuest { guest, number });
         guests.order.push_back((key, number));
         while guests.order.len() > MOST_GUESTS {
             if let Some((oldest, number)) = guests.order.pop_front() {
@@ -80,13 +78,19 @@ impl GuestCache {
         let mut guests = lock(&self.0);
         let cached = guests.by_key.get(&key)?;
         let now = Instant::now();
-        let known = (now < cached.expires_at + REFRESHABLE_FOR)
-            .then(|| KnownGuest::of(cached.guest.clone(), cached.expires_at.saturating_duration_since(now)))
+        let expires_at = cached.guest.expires_at;
+        let known = (now < expires_at + REFRESHABLE_FOR)
+            .then(|| KnownGuest::of(cached.guest.clone(), expires_at.saturating_duration_since(now)))
             .flatten();
         if known.is_none() {
             guests.by_key.remove(&key);
         }
         known
+    }
+
+    /// Forgets everybody.
+    pub(crate) fn clear(&self) {
+        *lock(&self.0) = CachedGuests::default();
     }
 
     /// A refresh has used up a refresh token: the guest that had it gets the fresh tokens.
@@ -100,7 +104,6 @@ impl GuestCache {
             && let Some(guest) = cached.guest.renewed(fresh)
         {
             cached.guest = guest;
-            cached.expires_at = Instant::now() + fresh.expires_in;
         }
     }
 }

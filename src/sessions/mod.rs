@@ -19,13 +19,17 @@ pub(crate) mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::Error;
+use crate::guest::Refreshed;
+use crate::secret::Secret;
 use guest_cache::KnownGuest;
 use key::{KeyHash, KeyHasher};
 use memory::MemorySessions;
 use reservation::Reservation;
 use shared::SharedSessions;
-use store::StoreMetrics;
+use store::{Rotated, StoreMetrics};
 
 /// The sessions of an instance.
 #[derive(Clone)]
@@ -53,11 +57,31 @@ impl Sessions {
         Ok(())
     }
 
+    /// A refresh token was traded: the session of its guest lasts as long as the fresh guest token.
+    pub(crate) async fn rotated(&self, used: &Secret, fresh: &Refreshed) {
+        let hash = |token: &Secret| self.hasher().hash(token.expose());
+        // Where the server gives no new one, the old one goes on.
+        let (used, next) = (hash(used), hash(fresh.refresh_token.as_ref().unwrap_or(used)));
+        let rotated = Rotated { used, fresh: next, ends_at: Instant::now() + fresh.expires_in };
+        match self {
+            Self::Memory(sessions) => sessions.rotated(rotated),
+            Self::Shared(sessions) => Box::pin(sessions.rotated(rotated)).await,
+        }
+    }
+
     /// The guest that another process has left in a shared store.
     pub(crate) async fn known(&self, key: KeyHash) -> Option<KnownGuest> {
         match self {
             Self::Memory(_) => None,
             Self::Shared(sessions) => Box::pin(sessions.known(key)).await,
+        }
+    }
+
+    /// Ends all sessions in the memory of this process. Those in a shared store are not this process's alone.
+    pub(crate) fn reset(&self) {
+        match self {
+            Self::Memory(sessions) => sessions.clear(),
+            Self::Shared(sessions) => sessions.reset(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A session key that one call has reserved.
 
-use std::time::Duration;
+use tokio::time::Instant;
 
 use super::key::KeyHash;
 use super::memory::MemoryReservation;
@@ -22,10 +22,11 @@ impl Reservation {
         }
     }
 
-    /// Tells whom the session will belong to.
-    pub(crate) fn belongs_to(&mut self, guest: &Guest) {
-        if let Self::Shared(reservation) = self {
-            reservation.belongs_to(guest);
+    /// Tells whom the session will belong to, and the hash of his refresh token.
+    pub(crate) fn belongs_to(&mut self, guest: &Guest, refresh_token: Option<KeyHash>) {
+        match self {
+            Self::Memory(reservation) => reservation.belongs_to(refresh_token),
+            Self::Shared(reservation) => reservation.belongs_to(guest, refresh_token),
         }
     }
 
@@ -36,12 +37,17 @@ impl Reservation {
         }
     }
 
-    /// Turns the reservation into a session that lives as long as its token. A shared store that cannot be reached now
+    /// Turns the reservation into a session that ends with its token. A shared store that cannot be reached now
     /// is told later: the guest exists, and the call succeeds without that.
-    pub(crate) async fn keep(self, life: Duration) {
+    pub(crate) async fn keep(self, ends_at: Instant) {
+        let life = ends_at.saturating_duration_since(Instant::now());
+        // Without life it is no session: dropping it releases the key.
+        if life.is_zero() {
+            return;
+        }
         match self {
             Self::Memory(reservation) => reservation.keep(life),
-            Self::Shared(reservation) => Box::pin(reservation.keep(life)).await,
+            Self::Shared(reservation) => Box::pin(reservation.keep(ends_at)).await,
         }
     }
 }

@@ -41,6 +41,10 @@ pub(crate) trait SessionStore: Send + Sync {
     /// Frees the key, whoever holds it.
     fn invalidate(&self, key: KeyHash, until: Instant) -> StoreFuture<'_, ()>;
 
+    /// A refresh token was traded: the session of its guest lasts as long as the fresh guest token. Nothing happens to one
+    /// that is over, or somebody else's by now.
+    fn rotated(&self, rotated: Rotated, until: Instant) -> StoreFuture<'_, ()>;
+
     /// The guest that a process has left with this key, if the store keeps guests.
     fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>>;
 
@@ -61,6 +65,16 @@ pub(crate) struct SessionCommit {
     pub(crate) owner: OwnerToken,
     pub(crate) ends_at: Instant,
     pub(crate) guest: Option<Guest>,
+    /// The hash of the guest's refresh token.
+    pub(crate) refresh_token: Option<KeyHash>,
+}
+
+/// A rotation: the hashes of the used refresh token and of the next, and when the fresh guest token ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rotated {
+    pub(crate) used: KeyHash,
+    pub(crate) fresh: KeyHash,
+    pub(crate) ends_at: Instant,
 }
 
 /// A shared store for `metrics()`.

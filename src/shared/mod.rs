@@ -76,7 +76,7 @@ pub(crate) fn open(
             (sessions(shared.hasher.clone(), store, on_unavailable), Some(shared))
         }
         Some(SessionStoreSettings::Custom(custom)) => {
-            let store = Arc::new(CustomSessions::new(custom.functions));
+            let store = Arc::new(CustomSessions::new(custom.functions, max_sessions));
             (sessions(hasher(&KeyMaterial(client_secret)), store, custom.on_unavailable), None)
         }
     }

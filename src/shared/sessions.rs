@@ -1,4 +1,4 @@
-//! Sessions on Redis: one key for each, and one for what is known of its guest.
+//! Sessions on Redis: one key for each, one for what is known of its guest, and one that leads from the guest's refresh token to it.
 //!
 //! A session's key holds `r` and the owner while it is a reservation, `s` and the owner when it is a session. Scripts
 //! compare before they set, so that nobody frees or prolongs what another one owns.
@@ -6,15 +6,16 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use tokio::time::Instant;
 
 use super::command::{Command, script};
 use super::store::SharedStore;
+use crate::error::Error;
 use crate::guest::Guest;
 use crate::sessions::guest_cache::{KnownGuest, REFRESHABLE_FOR};
 use crate::sessions::key::KeyHash;
-use crate::sessions::store::{OwnerToken, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
+use crate::sessions::store::{OwnerToken, Rotated, SessionCommit, SessionStore, StoreFuture, StoreMetrics};
 
 /// An invalidated reservation is remembered this long, so that its call does not make a session of it at its end. A call
 /// lasts a minute by default.
@@ -47,6 +48,14 @@ local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] and v ~= ARGV[2] then return 0 end
 if not v and redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1"
+);
+
+script!(
+    /// KEYS session; ARGV session, life. Only a session that is still its owner's.
+    PROLONG,
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1"
 );
 
@@ -88,11 +97,45 @@ impl RedisSessions {
         self.0.store.name("g", key.0)
     }
 
+    /// Where the session of a refresh token's guest is written down.
+    fn of_refresh_token(&self, refresh_token: KeyHash) -> String {
+        self.0.store.name("rs", refresh_token.0)
+    }
+
+    async fn note(&self, refresh_token: KeyHash, session: &[u8], ends_at: Instant, until: Instant) {
+        let name = self.of_refresh_token(refresh_token);
+        let command = |_| {
+            let life = ends_at.saturating_duration_since(Instant::now());
+            Command::new("SET").key(&name).arg(session).arg("PX").millis(life)
+        };
+        // Without it, the session ends with its first token.
+        let _: Result<(), Error> = self.0.store.redis().run(until, command).await;
+    }
+
+    async fn prolong(&self, rotated: Rotated, until: Instant) -> Result<(), Error> {
+        let noted = self.of_refresh_token(rotated.used);
+        let found: Option<Vec<u8>> = self.0.store.redis().run(until, |_| Command::new("GET").key(&noted)).await?;
+        let Some((found, (key, owner))) = found.and_then(|found| noted_session(&found).map(|noted| (found, noted)))
+        else {
+            return Ok(());
+        };
+        let name = self.session(key);
+        let command = |_| {
+            let life = rotated.ends_at.saturating_duration_since(Instant::now());
+            Command::script(&PROLONG).key(&name).arg(session(owner)).millis(life)
+        };
+        if self.0.store.redis().run(until, command).await? {
+            self.note(rotated.fresh, &found, rotated.ends_at, until).await;
+        }
+        Ok(())
+    }
+
     /// The guest, encrypted, and how long the store keeps him.
     fn encrypted(&self, key: KeyHash, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
         let is_refreshable = guest.refresh_token.is_some();
         let value = [&[u8::from(is_refreshable)], guest.json.expose().as_bytes()].concat();
-        let life = guest.expires_in + if is_refreshable { REFRESHABLE_FOR } else { Duration::ZERO };
+        let life = guest.expires_at.saturating_duration_since(Instant::now())
+            + if is_refreshable { REFRESHABLE_FOR } else { Duration::ZERO };
         Some((self.0.store.encrypt(&self.guest(key), &value)?, life))
     }
 
@@ -111,6 +154,16 @@ fn reservation(owner: OwnerToken) -> Vec<u8> {
 
 fn session(owner: OwnerToken) -> Vec<u8> {
     [b"s".as_slice(), &owner.0].concat()
+}
+
+/// What is noted of a session: its key, and its owner.
+fn note_of(key: KeyHash, owner: OwnerToken) -> Vec<u8> {
+    [key.0, owner.0].concat()
+}
+
+fn noted_session(note: &[u8]) -> Option<(KeyHash, OwnerToken)> {
+    let (key, owner) = note.split_first_chunk()?;
+    Some((KeyHash(*key), OwnerToken(owner.try_into().ok()?)))
 }
 
 fn with_guest(command: Command, guest: Option<&(Vec<u8>, Duration)>) -> Command {
@@ -140,7 +193,7 @@ impl SessionStore for RedisSessions {
     }
 
     fn commit(&self, commit: &SessionCommit, until: Instant) -> StoreFuture<'_, ()> {
-        let SessionCommit { key, owner, ends_at, guest } = commit.clone();
+        let SessionCommit { key, owner, ends_at, guest, refresh_token } = commit.clone();
         let (name, ended, whom) = (self.session(key), self.ended(key), self.guest(key));
         let guest = guest.and_then(|guest| self.encrypted(key, &guest));
         let command = move |_| {
@@ -148,7 +201,14 @@ impl SessionStore for RedisSessions {
             let command = Command::script(&COMMIT).key(&name).key(&ended).key(&whom);
             with_guest(command.arg(reservation(owner)).arg(session(owner)).millis(life), guest.as_ref())
         };
-        self.0.store.redis().run(until, command).boxed()
+        let committed = self.0.store.redis().run(until, command);
+        let noted = async move {
+            if let Some(refresh_token) = refresh_token {
+                self.note(refresh_token, &note_of(key, owner), ends_at, until).await;
+            }
+        };
+        // In another slot of a cluster: two commands, on their way together.
+        join(committed, noted).map(|(committed, ())| committed).boxed()
     }
 
     fn release(&self, key: KeyHash, owner: OwnerToken, guest: Option<Guest>, until: Instant) -> StoreFuture<'_, ()> {
@@ -165,6 +225,10 @@ impl SessionStore for RedisSessions {
         let (name, ended) = (self.session(key), self.ended(key));
         let command = move |_| Command::script(&INVALIDATE).key(&name).key(&ended).millis(ENDED_FOR);
         self.0.store.redis().run(until, command).boxed()
+    }
+
+    fn rotated(&self, rotated: Rotated, until: Instant) -> StoreFuture<'_, ()> {
+        self.prolong(rotated, until).boxed()
     }
 
     fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {

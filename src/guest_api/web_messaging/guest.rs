@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 use http::header::DATE;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::frames::Session;
@@ -39,7 +40,7 @@ pub(crate) fn server_time(headers: &HeaderMap) -> f64 {
 pub(super) fn life(session: &Session, now: f64) -> Duration {
     let until_end =
         session.ends_at.map(|end| Duration::from_secs_f64((end - now).clamp(0.0, LONGEST_LIFE.as_secs_f64())));
-    Duration::from_secs(until_end.or(session.life).unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE).as_secs())
+    until_end.or(session.life).unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE)
 }
 
 /// All that makes a guest.
@@ -77,7 +78,7 @@ impl Parts<'_> {
             grant.is_some(),
             jwt.unwrap_or_default(),
         );
-        Guest { id, token, expires_in, refresh_token, json: Secret::new(json) }
+        Guest { id, token, expires_in, expires_at: Instant::now() + expires_in, refresh_token, json: Secret::new(json) }
     }
 }
 

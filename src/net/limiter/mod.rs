@@ -145,6 +145,11 @@ impl AdaptiveLimiter {
         }
     }
 
+    /// Forgets what this instance has learnt; what processes share stays.
+    pub(crate) fn reset(&self) {
+        lock(&self.state).reset();
+    }
+
     /// Requests in flight and requests that wait for their turn.
     pub(crate) fn load(&self) -> (u32, usize) {
         lock(&self.state).load()

@@ -27,7 +27,8 @@ pub(super) struct LimiterState {
     /// When a 429 last began a pause: answers to requests sent before are old news.
     paused_at: Option<Instant>,
     pub(super) groups: [GroupQueue; GROUPS],
-    /// No window grows beyond it.
+    /// No window grows beyond the second.
+    first_window: f64,
     max_window: f64,
     /// Where the pace is shared.
     pub(super) shared: Option<SharedLimiterState>,
@@ -62,6 +63,7 @@ impl LimiterState {
             reopens: None,
             paused_at: None,
             groups: std::array::from_fn(group),
+            first_window: window,
             max_window,
             shared: sync_wanted.map(|wanted| SharedLimiterState::new(Arc::clone(wanted))),
         }
@@ -140,6 +142,15 @@ impl LimiterState {
         }
         for waiting in self.groups.iter().flat_map(|group| group.waiting.values()) {
             waiting.called.notify_one();
+        }
+    }
+
+    /// As if no answer had come so far. Requests in flight and in line stay.
+    pub(super) fn reset(&mut self) {
+        (self.reopens, self.paused_at) = (None, None);
+        for group in &mut self.groups {
+            (group.window, group.rate) = (self.first_window, Rate::new());
+            group.call_first();
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::shard::{RESERVED, SessionEntry, Shard, prefix};
+use super::shard::{Entry, RESERVED, Shard, prefix};
 use crate::error::{Code, Error};
 use crate::sessions::key::KeyHash;
 use crate::sync::lock;
@@ -24,41 +24,79 @@ const NANOS_PER_TICK: u128 = 1_000_000_000 / 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReservationId(u32);
 
-/// A bounded set of session keys that expire.
-pub(super) struct MemoryStore {
-    shards: Mutex<Shards>,
-    max_sessions: usize,
+/// A bounded set of keys that expire, each with a value: session keys have none.
+pub(in crate::sessions) struct MemoryStore<V = ()> {
+    shards: Mutex<Shards<V>>,
+    max_entries: usize,
     start: Instant,
 }
 
 /// All shards, and in which of them a key is.
-struct Shards {
+struct Shards<V> {
     /// By the first `depth` bits of a key: the number of its shard.
     directory: Vec<u32>,
     depth: u32,
-    all: Vec<Shard>,
+    all: Vec<Shard<V>>,
     len: usize,
     next_id: u32,
     sweep_next: usize,
 }
 
-impl MemoryStore {
-    pub(super) fn new(max_sessions: usize) -> Self {
-        let shards =
-            Shards { directory: vec![0], depth: 0, all: vec![Shard::new(0)], len: 0, next_id: 0, sweep_next: 0 };
-        Self { shards: Mutex::new(shards), max_sessions, start: Instant::now() }
+/// The end of an entry, as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expiry(u32);
+
+impl<V: Copy> MemoryStore<V> {
+    pub(in crate::sessions) fn new(max_entries: usize) -> Self {
+        Self { shards: Mutex::new(Shards::empty()), max_entries, start: Instant::now() }
     }
 
+    /// Keeps a value for as long as `life`, in the place of an older one. Where there is no room it is left out.
+    pub(in crate::sessions) fn put(&self, key: KeyHash, life: Duration, value: V) {
+        let (now, Expiry(mark)) = (self.now(), self.expiry(life));
+        let entry = Entry { key, mark, value };
+        let mut shards = lock(&self.shards);
+        shards.count_one(now);
+        if let Some(old) = shards.shard_of(key).find(key) {
+            *old = entry;
+        } else if shards.has_room(self.max_entries, now) {
+            shards.insert(entry, now);
+        }
+        let shard = shards.shard_of(key);
+        shard.earliest = shard.earliest.min(mark);
+    }
+
+    /// The value of a key, unless it has expired.
+    pub(in crate::sessions) fn get(&self, key: KeyHash) -> Option<V> {
+        let now = self.now();
+        let mut shards = lock(&self.shards);
+        shards.shard_of(key).find(key).filter(|entry| entry.lives(now)).map(|entry| entry.value)
+    }
+
+    /// Forgets everything.
+    pub(in crate::sessions) fn clear(&self) {
+        let mut shards = lock(&self.shards);
+        // Reservations of calls under way have numbers from before, which must not be given again.
+        *shards = Shards { next_id: shards.next_id, ..Shards::empty() };
+    }
+
+    fn expiry(&self, life: Duration) -> Expiry {
+        // Rounded up, and only the sum: a session must not end before its token.
+        let end = self.start.elapsed().saturating_add(life);
+        Expiry(ticks(end.as_nanos().div_ceil(NANOS_PER_TICK)).max(1))
+    }
+
+    fn now(&self) -> u32 {
+        ticks(self.start.elapsed().as_nanos() / NANOS_PER_TICK)
+    }
+}
+
+impl MemoryStore {
     /// Takes a key that nobody holds.
     pub(super) fn reserve(&self, key: KeyHash) -> Result<ReservationId, Error> {
         let now = self.now();
         let mut shards = lock(&self.shards);
-        let number = shards.next_id;
-        shards.next_id = number.wrapping_add(1);
-        let mark = RESERVED | number;
-        if number.is_multiple_of(SWEEP_EVERY) {
-            shards.sweep_one(now);
-        }
+        let mark = RESERVED | shards.count_one(now);
         if let Some(entry) = shards.shard_of(key).find(key) {
             if entry.lives(now) {
                 return Err(Error::duplicate_session());
@@ -66,24 +104,31 @@ impl MemoryStore {
             entry.mark = mark;
             return Ok(ReservationId(mark));
         }
-        if shards.len >= self.max_sessions && !shards.make_room(now) {
-            let message = format!("The session store is full: {} sessions are live (maxSessions)", self.max_sessions);
+        if !shards.has_room(self.max_entries, now) {
+            let message = format!("The session store is full: {} sessions are live (maxSessions)", self.max_entries);
             return Err(Error::new(Code::SessionCapacity, message).with_retryable(true));
         }
-        shards.insert(SessionEntry { key, mark }, now);
+        shards.insert(Entry { key, mark, value: () }, now);
         Ok(ReservationId(mark))
     }
 
     /// Gives a reservation its life.
-    pub(super) fn commit(&self, key: KeyHash, id: ReservationId, life: Duration) {
-        // Rounded up, and only the sum: a session must not end before its token.
-        let expires = ticks(self.start.elapsed().saturating_add(life).as_nanos().div_ceil(NANOS_PER_TICK)).max(1);
+    pub(super) fn commit(&self, key: KeyHash, ReservationId(mark): ReservationId, life: Duration) -> Option<Expiry> {
+        self.set_end(key, mark, life)
+    }
+
+    /// Gives a session that ends at `end` another life from now on; says when it ends then.
+    pub(super) fn prolong(&self, key: KeyHash, end: Expiry, life: Duration) -> Option<Expiry> {
+        if end.0 > self.now() { self.set_end(key, end.0, life) } else { None }
+    }
+
+    fn set_end(&self, key: KeyHash, mark: u32, life: Duration) -> Option<Expiry> {
+        let expiry = self.expiry(life);
         let mut shards = lock(&self.shards);
         let shard = shards.shard_of(key);
-        if let Some(entry) = shard.find(key).filter(|entry| entry.mark == id.0) {
-            entry.mark = expires;
-            shard.earliest = shard.earliest.min(expires);
-        }
+        shard.find(key).filter(|entry| entry.mark == mark)?.mark = expiry.0;
+        shard.earliest = shard.earliest.min(expiry.0);
+        Some(expiry)
     }
 
     /// Gives up a reservation. Somebody else's is left alone.
@@ -104,19 +149,33 @@ impl MemoryStore {
         shards.len -= swept;
         shards.len
     }
-
-    fn now(&self) -> u32 {
-        ticks(self.start.elapsed().as_nanos() / NANOS_PER_TICK)
-    }
 }
 
-impl Shards {
-    fn shard_of(&mut self, key: KeyHash) -> &mut Shard {
+impl<V: Copy> Shards<V> {
+    fn empty() -> Self {
+        Self { directory: vec![0], depth: 0, all: vec![Shard::new(0)], len: 0, next_id: 0, sweep_next: 0 }
+    }
+
+    /// A number for an entry; every so many of them a shard is swept.
+    fn count_one(&mut self, now: u32) -> u32 {
+        let number = self.next_id;
+        self.next_id = number.wrapping_add(1);
+        if number.is_multiple_of(SWEEP_EVERY) {
+            self.sweep_one(now);
+        }
+        number
+    }
+
+    fn has_room(&mut self, max_entries: usize, now: u32) -> bool {
+        self.len < max_entries || self.make_room(now)
+    }
+
+    fn shard_of(&mut self, key: KeyHash) -> &mut Shard<V> {
         let number = self.directory[prefix(key, self.depth)] as usize;
         &mut self.all[number]
     }
 
-    fn insert(&mut self, entry: SessionEntry, now: u32) {
+    fn insert(&mut self, entry: Entry<V>, now: u32) {
         while self.shard_of(entry.key).is_full() {
             let shard = self.shard_of(entry.key);
             let swept = shard.sweep(now);
@@ -169,7 +228,7 @@ impl Shards {
         false
     }
 
-    fn remove(&mut self, key: KeyHash, matches: impl Fn(&SessionEntry) -> bool) {
+    fn remove(&mut self, key: KeyHash, matches: impl Fn(&Entry<V>) -> bool) {
         if self.shard_of(key).remove(key, matches) {
             self.len -= 1;
         }
@@ -190,7 +249,7 @@ mod tests {
 
     fn commit(store: &MemoryStore, key: KeyHash, life: Duration) {
         let id = store.reserve(key).unwrap();
-        store.commit(key, id, life);
+        store.commit(key, id, life).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -228,6 +287,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_session_lives_on_when_it_is_prolonged_by_whom_it_belongs_to() {
+        let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("a"));
+        let first = store.commit(key, store.reserve(key).unwrap(), HOUR).unwrap();
+        tokio::time::advance(HOUR / 2).await;
+        let second = store.prolong(key, first, HOUR).unwrap();
+        assert!(store.prolong(key, first, HOUR * 9).is_none());
+        tokio::time::advance(Duration::from_secs(3599)).await;
+        assert!(store.reserve(key).is_err());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(store.prolong(key, second, HOUR).is_none(), "it is over");
+        assert!(store.reserve(key).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn values_are_kept_for_their_life_and_within_the_bound() {
+        let (store, hasher) = (MemoryStore::new(1000), KeyHasher::random());
+        let keys: Vec<_> = (0..3000).map(|i| hasher.hash(&i.to_string())).collect();
+        for (i, &key) in keys.iter().enumerate() {
+            store.put(key, HOUR, i);
+        }
+        assert_eq!((store.get(keys[7]), store.get(keys[2999])), (Some(7), None));
+        store.put(keys[7], HOUR * 2, 70);
+        tokio::time::advance(HOUR + Duration::from_secs(1)).await;
+        assert_eq!((store.get(keys[7]), store.get(keys[8])), (Some(70), None));
+        (0..3000).for_each(|i| store.put(keys[i], HOUR, i));
+        assert!(lock(&store.shards).len <= 1000);
+        store.clear();
+        assert!(keys.iter().all(|&key| store.get(key).is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_reservation_does_not_expire_and_can_be_released_by_its_holder_alone() {
         let (store, key) = (MemoryStore::new(10), KeyHasher::random().hash("a"));
         let first = store.reserve(key).unwrap();
@@ -236,7 +326,7 @@ mod tests {
         store.invalidate(key);
         let second = store.reserve(key).unwrap();
         store.release(key, first);
-        store.commit(key, first, Duration::ZERO);
+        assert!(store.commit(key, first, Duration::ZERO).is_none());
         assert!(store.reserve(key).is_err());
         store.release(key, second);
         assert!(store.reserve(key).is_ok());
@@ -296,7 +386,7 @@ mod tests {
             match (fastrand::u8(0..4), store.reserve(key)) {
                 (0, Ok(id)) => store.release(key, id),
                 (1, _) => store.invalidate(key),
-                (_, Ok(id)) => store.commit(key, id, Duration::from_secs(fastrand::u64(0..20))),
+                (_, Ok(id)) => drop(store.commit(key, id, Duration::from_secs(fastrand::u64(0..20))).unwrap()),
                 (_, Err(_)) => tokio::time::advance(Duration::from_millis(fastrand::u64(0..200))).await,
             }
             let shards = lock(&store.shards);

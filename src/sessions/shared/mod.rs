@@ -17,7 +17,7 @@ use super::key::{KeyHash, KeyHasher};
 use super::memory::MemorySessions;
 use super::reservation::Reservation;
 use super::step::{RESERVED_FOR, STEP_LIMIT, step_deadline};
-use super::store::{SessionStore, StoreMetrics};
+use super::store::{Rotated, SessionStore, StoreMetrics};
 use crate::error::{Code, Error};
 use renewal::Renewals;
 use reservation::{Releases, SharedReservation};
@@ -108,8 +108,24 @@ impl SharedSessions {
         }
     }
 
+    /// A session that cannot be prolonged now ends with its first token: the server refuses a second guest all the same.
+    pub(crate) async fn rotated(&self, rotated: Rotated) {
+        if let Some(local) = &self.local {
+            local.rotated(rotated);
+        }
+        let until = step_deadline();
+        let _ = timeout_at(until, self.store.rotated(rotated, until)).await;
+    }
+
     pub(crate) async fn known(&self, key: KeyHash) -> Option<KnownGuest> {
         timeout(STEP_LIMIT, self.store.known(key)).await.ok().flatten()
+    }
+
+    /// Ends what stands in for the store.
+    pub(crate) fn reset(&self) {
+        if let Some(local) = &self.local {
+            local.clear();
+        }
     }
 
     pub(crate) fn hasher(&self) -> &KeyHasher {

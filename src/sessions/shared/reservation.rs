@@ -27,6 +27,7 @@ pub(crate) struct SharedReservation {
     pub(super) key: KeyHash,
     pub(super) owner: OwnerToken,
     guest: Option<Guest>,
+    refresh_token: Option<KeyHash>,
     /// Whether there is something to release.
     pub(super) is_held: bool,
     /// A call may be dropped by a thread that has no runtime.
@@ -47,6 +48,7 @@ impl SharedReservation {
             key,
             owner: OwnerToken::random(),
             guest: None,
+            refresh_token: None,
             is_held: true,
             runtime: Handle::current(),
         }
@@ -56,17 +58,13 @@ impl SharedReservation {
         self.key
     }
 
-    pub(crate) fn belongs_to(&mut self, guest: &Guest) {
-        self.guest = Some(guest.clone());
+    pub(crate) fn belongs_to(&mut self, guest: &Guest, refresh_token: Option<KeyHash>) {
+        (self.guest, self.refresh_token) = (Some(guest.clone()), refresh_token);
     }
 
-    pub(crate) async fn keep(mut self, life: Duration) {
-        // Without life it is no session: dropping it releases the key.
-        if life.is_zero() {
-            return;
-        }
-        let ends_at = Instant::now() + life;
-        let commit = SessionCommit { key: self.key, owner: self.owner, ends_at, guest: self.guest.take() };
+    pub(crate) async fn keep(mut self, ends_at: Instant) {
+        let (key, owner, refresh_token) = (self.key, self.owner, self.refresh_token);
+        let commit = SessionCommit { key, owner, ends_at, guest: self.guest.take(), refresh_token };
         // A renewal that arrives after the commit could cut the session short.
         self.renewals.remove(self.key, self.owner);
         let until = step_deadline();

@@ -81,6 +81,10 @@ impl SessionStore for Fake {
         self.step(|| *lock(&self.held) = None)
     }
 
+    fn rotated(&self, _: Rotated, _: Instant) -> StoreFuture<'_, ()> {
+        self.step(|| ())
+    }
+
     fn known(&self, _: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {
         std::future::pending().boxed()
     }
@@ -152,7 +156,7 @@ async fn a_reservation_is_renewed_while_it_is_held_and_not_after() {
     let reservation = sessions.reserve(&key()).await.unwrap();
     tokio::time::sleep(RESERVED_FOR).await;
     assert_eq!(fake.extended.load(Ordering::SeqCst), 3);
-    reservation.keep(Duration::from_secs(60)).await;
+    reservation.keep(Instant::now() + Duration::from_secs(60)).await;
     tokio::time::sleep(RESERVED_FOR).await;
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (3, 0));
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
@@ -164,7 +168,7 @@ async fn a_reservation_is_not_renewed_once_it_is_being_committed() {
     let reservation = sessions.reserve(&key()).await.unwrap();
     tokio::time::sleep(RENEW_EVERY / 2).await;
     fake.is(Mood::Hanging);
-    let keep = reservation.keep(Duration::from_secs(600));
+    let keep = reservation.keep(Instant::now() + Duration::from_secs(600));
     tokio::join!(keep, tokio::time::sleep(RENEW_EVERY));
     assert_eq!((fake.extended.load(Ordering::SeqCst), sessions.len()), (0, 1));
 }
@@ -212,7 +216,7 @@ async fn a_session_is_offered_again_until_the_store_takes_it() {
     let (fake, sessions, _) = set(None);
     let reservation = sessions.reserve(&key()).await.unwrap();
     fake.is(Mood::Away);
-    reservation.keep(Duration::from_secs(600)).await;
+    reservation.keep(Instant::now() + Duration::from_secs(600)).await;
     tokio::time::sleep(RESERVED_FOR).await;
     assert!(fake.holder().is_some_and(|(_, is_session)| !is_session));
     fake.is(Mood::Well);
@@ -225,7 +229,7 @@ async fn a_session_is_offered_again_until_the_store_takes_it() {
 async fn memory_stands_in_and_each_change_is_told_once() {
     let (fake, sessions, warnings) = set(Some(MemorySessions::new(KeyHasher::random(), 10)));
     fake.is(Mood::Away);
-    sessions.reserve(&key()).await.unwrap().keep(Duration::from_secs(600)).await;
+    sessions.reserve(&key()).await.unwrap().keep(Instant::now() + Duration::from_secs(600)).await;
     assert_eq!(refusal(&sessions).await, Code::DuplicateSession);
     drop(sessions.reserve("another").await.unwrap());
     assert_eq!((lock(&warnings).len(), sessions.metrics().served_locally), (1, 2));
