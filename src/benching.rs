@@ -8,14 +8,16 @@ use tokio::time::Instant;
 use crate::crm::Profile;
 use crate::guest::Guest;
 use crate::guest_api::engagements::CREATIONS;
-use crate::net::limiter::AdaptiveLimiter;
 pub use crate::net::limiter::group::{GROUPS, RateLimitGroup};
 pub use crate::net::limiter::shared::{Allowance, GroupAllowance, GroupUsage, SharedLimiter, UsageReport};
+pub use crate::net::limiter::shared_window::{WindowGrant, WindowReport};
+use crate::net::limiter::{AdaptiveLimiter, Limits};
 use crate::net::redact;
 use crate::secret::Secret;
 use crate::sessions::key::KeyHasher;
 use crate::sessions::memory::MemorySessions;
 pub use crate::shared::limiter::{SCRIPT, allowance, arguments};
+pub use crate::shared::window::{WINDOW_SCRIPT, window_arguments, window_grant};
 
 /// What an error shows of an answer, in bytes, where the request carried `known`.
 #[must_use]
@@ -65,13 +67,13 @@ impl Limiter {
     /// At most this many at a time.
     #[must_use]
     pub fn new(max_in_flight: u32) -> Self {
-        Self(AdaptiveLimiter::new(max_in_flight, None))
+        Self(AdaptiveLimiter::new(Limits::in_flight(max_in_flight)))
     }
 
     /// The same for a process of many under one limit.
     #[must_use]
     pub fn shared(max_in_flight: u32, shared: Arc<dyn SharedLimiter>) -> Self {
-        Self(AdaptiveLimiter::new(max_in_flight, Some(shared)))
+        Self(AdaptiveLimiter::new(Limits { shared: Some(shared), ..Limits::in_flight(max_in_flight) }))
     }
 
     /// A call begins that will be sent soon.
@@ -88,7 +90,7 @@ impl Limiter {
             let Ok(Ok(permit)) = admitted else { return false };
             match send().await {
                 Ok(()) => {
-                    permit.accepted();
+                    permit.accepted(None);
                     return true;
                 }
                 Err(wait) => permit.throttled(wait),
@@ -101,7 +103,7 @@ impl Limiter {
     pub async fn pass(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         if let Ok(permit) = self.0.admit(CREATIONS, self.0.ticket(), deadline).await {
-            permit.accepted();
+            permit.accepted(None);
         }
     }
 }

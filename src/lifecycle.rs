@@ -132,13 +132,14 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::net::client::Http;
+    use crate::net::limiter::Limits;
     use crate::net::retry::Policy;
     use crate::net::settings::Settings;
 
     fn lifecycle() -> Arc<Lifecycle> {
         let none = Duration::ZERO;
         let policy = Policy { max_retries: 0, base_delay: none, max_delay: none, max_retry_after: none };
-        Lifecycle::new(Arc::new(Sender::new(Http::new(Settings::default()), policy, 1, None)), None)
+        Lifecycle::new(Arc::new(Sender::new(Http::new(Settings::default()), policy, Limits::in_flight(1))), None)
     }
 
     #[tokio::test]

@@ -78,6 +78,15 @@ export interface HttpOptions {
    */
   maxConnections?: number | undefined;
   /**
+   * The limit of one access token, where it is known: how many `requests` the API takes in `perMs` milliseconds. Genesys
+   * Cloud documents 300 in 60,000. No request that carries the token goes out beyond it; bursts within it are sent at once, the
+   * rest wait in the order of their calls. A call that would have to wait for longer than `timeouts.totalMs` fails at once with
+   * `RateLimitedError` and `retryAfterMs`. With `sessionStore: { redis }` the limit holds for all processes together.
+   * `requests`: a whole number from 1 to 1,000,000; `perMs`: from 1 to 86,400,000. Default: none; what answers say in
+   * `inin-ratelimit-count`, `-allowed` and `-reset` is heeded either way.
+   */
+  rateLimit?: { requests: number; perMs: number } | undefined;
+  /**
    * URL of a proxy, `http://[user:password@]host:port`, or with `https:`, `socks5:` (names are looked up here) or `socks5h:`
    * (names are looked up by the proxy); `false` means none. Requests to `localhost`, `127.0.0.0/8` and `[::1]` never go
    * through a proxy. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment.

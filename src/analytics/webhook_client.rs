@@ -92,13 +92,14 @@ impl WebhookClient {
     /// To a port of this machine, with more patience than a test has.
     pub(super) fn to_port(port: u16) -> Self {
         use crate::net::client::Http;
+        use crate::net::limiter::Limits;
         use crate::net::retry::Policy;
         use crate::net::settings::Settings;
         let (none, long) = (Duration::ZERO, Duration::from_secs(3600));
         let policy = Policy { max_retries: 0, base_delay: none, max_delay: none, max_retry_after: none };
         let settings = Settings { connect_timeout: long, ..Settings::default() };
         let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
-        let sender = Arc::new(Sender::new(Http::new(settings), policy, 1, None));
+        let sender = Arc::new(Sender::new(Http::new(settings), policy, Limits::in_flight(1)));
         Self::new(sender, Webhook { url, timeout: long, signer: None })
     }
 }

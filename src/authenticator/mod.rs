@@ -26,7 +26,7 @@ use crate::guest_api::{Created, GuestApi};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Failures;
 use crate::net::client::Http;
-use crate::net::limiter::SharedLimiter;
+use crate::net::limiter::{Limits, SharedLimiter};
 use crate::net::retry::Sender;
 use crate::notice::{Notice, OnNotice};
 use crate::oauth::OAuth;
@@ -116,7 +116,8 @@ pub struct Failed {
 
 /// The sender of a configuration: one HTTP client with its retries and its limiter, which other processes may share.
 pub(crate) fn sender(traffic: &Traffic, limiter: Option<Arc<dyn SharedLimiter>>) -> Arc<Sender> {
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), traffic.max_concurrency, limiter))
+    let limits = Limits { max_in_flight: traffic.max_concurrency, rate_limit: traffic.rate_limit, shared: limiter };
+    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), limits))
 }
 
 impl Authenticator {

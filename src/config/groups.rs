@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::analytics::{OutboxSettings, Webhook};
 use crate::audit::Auditor;
 use crate::guest_api::Endpoints;
-use crate::net::{Policy, Settings};
+use crate::net::{Policy, RateLimit, Settings};
 use crate::secret::Secret;
 
 /// Where the Guest API is and how its tokens are signed.
@@ -28,6 +28,8 @@ pub struct Traffic {
     pub policy: Policy,
     /// Guest calls in flight.
     pub max_concurrency: u32,
+    /// The limit of one access token, where it is known.
+    pub rate_limit: Option<RateLimit>,
     /// Limit for a whole call with its retries and queueing.
     pub total_timeout: Duration,
 }

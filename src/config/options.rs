@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::parse;
 
 /// Options that are data, at the top. JavaScript reads these and no others.
-pub const OPTIONS: [&str; 32] = [
+pub const OPTIONS: [&str; 33] = [
     "environment",
     "clientId",
     "clientSecret",
@@ -25,6 +25,7 @@ pub const OPTIONS: [&str; 32] = [
     "timeouts",
     "maxConcurrency",
     "maxConnections",
+    "rateLimit",
     "maxSessions",
     "preflightChannel",
     "sessionStore",
@@ -47,6 +48,7 @@ pub const CALLBACKS: [&str; 2] = ["auditLogCallback", "getAccessToken"];
 const GROUPS: [(&str, &[&str]); 8] = [
     ("paths", &["token", "guests", "refresh", "channel"]),
     ("timeouts", &["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"]),
+    ("rateLimit", &["requests", "perMs"]),
     ("outbox", &["path", "lingerMs", "retryDelaysMs", "maxAgeMs", "maxEvents", "maxBytes"]),
     ("sessionStore", &["redis"]),
     ("sessionStore.redis", &["url", "keyPrefix", "onUnavailable", "commandTimeoutMs", "sentinel", "cluster", "tls"]),

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::net::RateLimit;
 use serde_json::json;
 
 fn minimal() -> Value {
@@ -38,6 +39,13 @@ fn the_default_signing_key_takes_the_environment_as_it_was_written() {
 }
 
 #[test]
+fn a_rate_limit_has_requests_and_a_period() {
+    assert_eq!(with("retryBaseDelayMs", json!(1)).unwrap().traffic.rate_limit, None);
+    let limit = with("rateLimit", json!({"requests": 300, "perMs": 60_000})).unwrap().traffic.rate_limit;
+    assert_eq!(limit, Some(RateLimit { requests: 300, period: Duration::from_secs(60) }));
+}
+
+#[test]
 fn every_bad_value_is_named_with_its_rule() {
     let table = [
         ("environment", json!(""), "environment must not be empty"),
@@ -59,6 +67,10 @@ fn every_bad_value_is_named_with_its_rule() {
         ("timeouts", json!({"totalMs": 0}), "timeouts.totalMs must be a whole number from 1"),
         ("timeouts", json!(5), "timeouts must be an object"),
         ("maxConcurrency", json!(0), "maxConcurrency must be a whole number"),
+        ("rateLimit", json!(300), "rateLimit must be an object"),
+        ("rateLimit", json!({"requests": 300}), "rateLimit.perMs must be a whole number from 1 to 86400000"),
+        ("rateLimit", json!({"perMs": 60_000}), "rateLimit.requests must be a whole number from 1 to 1000000"),
+        ("rateLimit", json!({"requests": 0, "perMs": 60_000}), "rateLimit.requests must be a whole number from 1"),
         ("maxSessions", json!(0), "maxSessions must be a whole number"),
         ("preflightChannel", json!("yes"), "preflightChannel must be true or false"),
         ("allowInsecureHttp", json!(1), "allowInsecureHttp must be true or false"),

@@ -42,6 +42,9 @@ pub(crate) enum Fault {
     /// A pause lasts longer than the call may wait; nothing was sent.
     #[error("was not sent: the server asked all calls to wait for another {} ms", wait.as_millis())]
     Paused { wait: Duration },
+    /// As many requests have been made as the server is known to take, and the next ones come too late; nothing was sent.
+    #[error("was not sent: the rate limit leaves no request for another {} ms", wait.as_millis())]
+    LimitReached { wait: Duration },
     /// No client could be made from the configuration, or no token was to be had.
     #[error(transparent)]
     Setup(Error),
@@ -66,6 +69,7 @@ impl Fault {
             | Self::NoTurn { .. }
             | Self::Queued { .. }
             | Self::Paused { .. }
+            | Self::LimitReached { .. }
             | Self::Setup(_) => {}
         }
         self
@@ -135,7 +139,7 @@ impl Failure {
                 Error::new(Code::Network, message)
             }
             Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable),
-            Fault::Paused { wait } => {
+            Fault::Paused { wait } | Fault::LimitReached { wait } => {
                 Error::new(Code::RateLimited, message).with_retryable(true).with_retry_after(Some(wait))
             }
         };

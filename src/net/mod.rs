@@ -35,5 +35,6 @@ mod tls;
 mod tunnel;
 pub(crate) mod web_socket;
 
+pub use limiter::sliding_window::RateLimit;
 pub use retry::Policy;
 pub use settings::{ProxyChoice, Settings};

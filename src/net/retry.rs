@@ -1,6 +1,5 @@
 //! When a request is repeated, and after which wait.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::budget::{Budget, Reason};
 use super::client::Http;
 use super::exchange::{Answer, Exchange};
 use super::fault::{Failure, Fault};
-use super::limiter::{AdaptiveLimiter, Paused, SharedLimiter};
+use super::limiter::{AdaptiveLimiter, Announcement, Limits, NoTurn, Permit};
 use super::operation::{Operation, RetrySafety};
 use super::retry_after;
 use super::web_socket::{Handshake, WebSocketConnection};
@@ -52,12 +51,11 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// `shared`: the limiter of all processes that share the API's limit with this one.
-    pub(crate) fn new(http: Http, policy: Policy, max_in_flight: u32, shared: Option<Arc<dyn SharedLimiter>>) -> Self {
+    pub(crate) fn new(http: Http, policy: Policy, limits: Limits) -> Self {
         Self {
             http,
             policy,
-            limiter: AdaptiveLimiter::new(max_in_flight, shared),
+            limiter: AdaptiveLimiter::new(limits),
             budget: Budget::default(),
             retries: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
@@ -123,7 +121,12 @@ impl Sender {
                         .await
                     {
                         Ok(Ok(permit)) => Some(permit),
-                        Ok(Err(Paused(wait))) => return Err(failure(options, Fault::Paused { wait }, attempts, None)),
+                        Ok(Err(NoTurn::Paused(wait))) => {
+                            return Err(failure(options, Fault::Paused { wait }, attempts, None));
+                        }
+                        Ok(Err(NoTurn::LimitReached(wait))) => {
+                            return Err(failure(options, Fault::LimitReached { wait }, attempts, None));
+                        }
                         Err(_) => {
                             let fault = Fault::NoTurn { after: waiting_since.elapsed() };
                             return Err(failure(options, fault, attempts, None));
@@ -136,7 +139,7 @@ impl Sender {
             let fault = match attempt().await {
                 Ok(answer) if answer.is_success() => {
                     if let Some(permit) = permit {
-                        permit.accepted();
+                        permit.accepted(self.announcement(&answer));
                     }
                     self.budget.refund(paid);
                     return Ok((answer, attempts));
@@ -145,6 +148,7 @@ impl Sender {
                 Err(fault) => fault,
             };
             if matches!(fault, Fault::Queued { .. }) {
+                permit.into_iter().for_each(Permit::unsent);
                 return Err(failure(options, fault, attempts - 1, None));
             }
             let asked = asked_wait(&fault);
@@ -157,8 +161,12 @@ impl Sender {
                     // A mistyped `Retry-After` must not end a service.
                     permit.throttled(wait.min(self.policy.max_retry_after));
                 }
-            } else if let (Fault::Status(_), Some(permit)) = (&fault, permit) {
-                permit.accepted();
+            } else if let Some(permit) = permit {
+                match &fault {
+                    Fault::Status(answer) => permit.accepted(self.announcement(answer)),
+                    Fault::Unreached { .. } | Fault::Setup(_) => permit.unsent(),
+                    _ => {}
+                }
             }
             let Some((reason, wait)) = decision else { return Err(failure(options, fault, attempts, asked)) };
             let Some(cost) = self.budget.take(reason) else { return Err(failure(options, fault, attempts, asked)) };
@@ -169,6 +177,10 @@ impl Sender {
                 tokio::time::sleep(wait).await;
             }
         }
+    }
+
+    fn announcement(&self, answer: &Answer) -> Option<Announcement> {
+        Announcement::parse(&answer.headers, self.policy.max_retry_after)
     }
 
     /// Whether to try again and after which wait. `done` repeats have been made.

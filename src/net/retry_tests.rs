@@ -43,7 +43,7 @@ fn sender_of(max_in_flight: u32) -> Sender {
         max_delay: Duration::from_secs(20),
         max_retry_after: Duration::from_secs(60),
     };
-    Sender::new(Http::new(Settings::default()), policy, max_in_flight, None)
+    Sender::new(Http::new(Settings::default()), policy, Limits::in_flight(max_in_flight))
 }
 
 fn options(retry: RetrySafety, limit: Option<RateLimitGroup>) -> SendOptions {

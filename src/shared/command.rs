@@ -25,9 +25,9 @@ impl Script {
 
 /// Defines a script.
 macro_rules! script {
-    ($(#[$meta:meta])* $name:ident, $code:expr) => {
+    ($(#[$meta:meta])* $visibility:vis $name:ident, $code:expr) => {
         $(#[$meta])*
-        static $name: $crate::shared::command::Script =
+        $visibility static $name: $crate::shared::command::Script =
             $crate::shared::command::Script::new($code, || $crate::shared::command::Script::hash_of($code));
     };
 }

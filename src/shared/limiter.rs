@@ -8,12 +8,14 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use url::Url;
 
-use super::command::{Command, script};
+use super::command::{Command, Script, script};
 use super::connection::{FailedCommand, Redis};
 use super::store::SharedStore;
+use super::window::{WINDOW, window_arguments, window_grant};
 use crate::net::limiter::SharedLimiter;
 use crate::net::limiter::group::GROUPS;
 use crate::net::limiter::shared::{Allowance, GroupAllowance, HINT_TIMEOUT, UsageReport};
+use crate::net::limiter::shared_window::{WindowGrant, WindowReport};
 use crate::sessions::key::KeyHash;
 use crate::sessions::shared::Warn;
 
@@ -37,6 +39,7 @@ script!(
 pub(super) struct RedisLimiter {
     redis: Redis,
     key: String,
+    window_key: String,
     refusal: Arc<RefusalWarning>,
 }
 
@@ -51,7 +54,22 @@ impl RedisLimiter {
     pub(super) fn new(shared: &SharedStore, api: &Url, client_id: &str, warn: Warn) -> Self {
         let KeyHash(id) = shared.hasher.hash(&format!("{} {client_id}", api.origin().ascii_serialization()));
         let refusal = Arc::new(RefusalWarning { warn, once: Once::new() });
-        Self { redis: shared.store.redis().clone(), key: shared.store.name("gate", id), refusal }
+        let [key, window_key] = ["gate", "window"].map(|kind| shared.store.name(kind, id));
+        Self { redis: shared.store.redis().clone(), key, window_key, refusal }
+    }
+
+    /// Runs a script on a key.
+    fn run(
+        &self,
+        script: &'static Script,
+        key: &str,
+        arguments: Vec<String>,
+    ) -> impl Future<Output = Option<Vec<i64>>> + Send + use<> {
+        let (redis, key, refusal) = (self.redis.clone(), key.to_owned(), Arc::clone(&self.refusal));
+        async move {
+            let command = |_| arguments.iter().fold(Command::script(script).key(&key), Command::arg);
+            redis.hint(Instant::now() + HINT_TIMEOUT, command).await.map_err(|failed| refusal.heed(&failed)).ok()
+        }
     }
 }
 
@@ -66,22 +84,14 @@ impl RefusalWarning {
 
 impl SharedLimiter for RedisLimiter {
     fn exchange(&self, report: UsageReport) -> BoxFuture<'static, Option<Allowance>> {
-        let (redis, key, refusal) = (self.redis.clone(), self.key.clone(), Arc::clone(&self.refusal));
-        async move {
-            let arguments = arguments(&report);
-            let command = |_| {
-                let command = Command::script(&LIMITER).key(&key);
-                arguments.iter().fold(command, |command, argument| command.arg(argument.to_string()))
-            };
-            match redis.hint::<Vec<i64>>(Instant::now() + HINT_TIMEOUT, command).await {
-                Ok(answer) => allowance(&report, &answer),
-                Err(failed) => {
-                    refusal.heed(&failed);
-                    None
-                }
-            }
-        }
-        .boxed()
+        let arguments = arguments(&report).iter().map(ToString::to_string).collect();
+        let answer = self.run(&LIMITER, &self.key, arguments);
+        async move { allowance(&report, &answer.await?) }.boxed()
+    }
+
+    fn take(&self, report: WindowReport) -> BoxFuture<'static, Option<WindowGrant>> {
+        let answer = self.run(&WINDOW, &self.window_key, window_arguments(&report));
+        async move { window_grant(&report, &answer.await?) }.boxed()
     }
 }
 

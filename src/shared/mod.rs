@@ -11,7 +11,7 @@
 //! - [`encrypted_store`]: such values in Redis
 //! - [`lock`]: keeps processes from doing the same work at once
 //! - [`store`]: the connection and the secret, for all that is shared
-//! - [`sessions`], [`access_token`], [`rotations`], [`limiter`]: what is shared
+//! - [`sessions`], [`access_token`], [`rotations`], [`limiter`], [`window`]: what is shared
 
 mod access_token;
 mod command;
@@ -27,6 +27,7 @@ mod sessions;
 pub mod settings;
 mod store;
 mod topology;
+pub(crate) mod window;
 
 use std::sync::Arc;
 

@@ -6,21 +6,30 @@
 //! grows by one for every sixteen that were accepted, so that the first 429 of a server can waste no more than about that
 //! share.
 //!
-//! Processes that share a limit can share the pauses and the pace too, through a [`SharedLimiter`]. Without its answer,
-//! and without a 429 lately, each goes by its own.
+//! Where the server's limit is known, from the configuration or from its answers, no request is sent that it would refuse.
+//! All groups are one line then, in the order of their calls, and none of them starts slowly.
+//!
+//! Processes that share a limit can share the pauses, the pace and the known limit too, through a [`SharedLimiter`]. Without
+//! its answer each goes by its own.
 //!
 //! - [`group`]: which requests are limited together
-//! - [`ticket`]: a place in line, and why there is no turn
+//! - [`ticket`]: a place in line, and when its turn comes
 //! - [`state`]: the queues, and whose turn it is
 //! - [`rate`]: the pace of one group
 //! - [`permit`]: a request under way
-//! - [`shared`], [`shared_state`], [`sync`]: the same for all processes that share a limit
+//! - [`known_limit`]: the server's limit: [`sliding_window`] as it is configured, [`announced`] as answers tell it
+//! - [`shared`], [`shared_state`], [`sync`]: pauses and pace of all processes that share a limit
+//! - [`shared_window`]: their known limit
 
+mod announced;
 pub(crate) mod group;
+mod known_limit;
 mod permit;
 mod rate;
 pub(crate) mod shared;
 mod shared_state;
+pub(crate) mod shared_window;
+pub(crate) mod sliding_window;
 mod state;
 mod sync;
 mod ticket;
@@ -31,19 +40,44 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::sync::lock;
+pub(crate) use announced::Announcement;
 pub(crate) use group::RateLimitGroup;
+use known_limit::KnownLimit;
 pub(crate) use permit::Permit;
 use permit::Place;
 pub(crate) use shared::SharedLimiter;
-use state::{LimiterState, Turn};
-pub(crate) use ticket::{Paused, Ticket};
+use shared_window::SharedWindow;
+pub(crate) use sliding_window::RateLimit;
+use sliding_window::SlidingWindow;
+use state::LimiterState;
+use ticket::Turn;
+pub(crate) use ticket::{NoTurn, Ticket};
 
 /// In flight at first: enough to keep a server on loopback busy, few enough to waste little when the first 429 comes.
 const FIRST_WINDOW: f64 = 24.0;
 /// The same where other processes start under the same limit.
 const FIRST_SHARED_WINDOW: f64 = 8.0;
+
+/// What an instance knows of its limits from the beginning.
+pub(crate) struct Limits {
+    /// Requests of each group in flight. That is `maxConcurrency` once more: the authenticator admits so many calls, and
+    /// requests outside of such calls (a rotation) are limited here alone.
+    pub(crate) max_in_flight: u32,
+    /// The server's limit.
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// The limiter of all processes under the same limit.
+    pub(crate) shared: Option<Arc<dyn SharedLimiter>>,
+}
+
+impl Limits {
+    /// No more than what may be in flight.
+    pub(crate) fn in_flight(max_in_flight: u32) -> Self {
+        Self { max_in_flight, rate_limit: None, shared: None }
+    }
+}
 
 /// Limits the requests of an instance, and adapts to what the server accepts.
 #[derive(Debug)]
@@ -57,8 +91,10 @@ pub(crate) struct AdaptiveLimiter {
 struct LimiterSync {
     shared: Arc<dyn SharedLimiter>,
     wanted: Arc<Notify>,
+    /// Where the server's limit is known.
+    window_wanted: Option<Arc<Notify>>,
     /// Started by the first call: before it there need be no runtime.
-    task: OnceLock<AbortHandle>,
+    tasks: OnceLock<Vec<AbortHandle>>,
 }
 
 impl std::fmt::Debug for LimiterSync {
@@ -68,14 +104,27 @@ impl std::fmt::Debug for LimiterSync {
 }
 
 impl AdaptiveLimiter {
-    /// At most `max_window` requests of each group at a time. That is `maxConcurrency` once more: the authenticator admits
-    /// so many calls, and requests outside of such calls (a rotation) are limited here alone. `shared` is the limiter of
-    /// all processes under the same limit.
-    pub(crate) fn new(max_window: u32, shared: Option<Arc<dyn SharedLimiter>>) -> Self {
-        let max_window = f64::from(max_window);
-        let first_window = if shared.is_some() { FIRST_SHARED_WINDOW } else { FIRST_WINDOW }.min(max_window);
-        let sync = shared.map(|shared| LimiterSync { shared, wanted: Arc::default(), task: OnceLock::new() });
-        let state = LimiterState::new(first_window, max_window, sync.as_ref().map(|sync| &sync.wanted));
+    pub(crate) fn new(Limits { max_in_flight, rate_limit, shared }: Limits) -> Self {
+        let max_window = f64::from(max_in_flight);
+        let first_window = match (rate_limit, &shared) {
+            (Some(_), _) => max_window,
+            (None, Some(_)) => FIRST_SHARED_WINDOW,
+            (None, None) => FIRST_WINDOW,
+        };
+        let sync = shared.map(|shared| LimiterSync {
+            shared,
+            wanted: Arc::default(),
+            window_wanted: rate_limit.map(|_| Arc::default()),
+            tasks: OnceLock::new(),
+        });
+        let known = rate_limit.map_or(KnownLimit::Unknown, |limit| {
+            let wanted = sync.as_ref().and_then(|sync| sync.window_wanted.as_ref());
+            let process = || Uuid::new_v4().as_u64_pair().0;
+            let shared = wanted.map(|wanted| SharedWindow::new(Arc::clone(wanted), process()));
+            KnownLimit::Configured(Box::new((SlidingWindow::new(limit), shared)))
+        });
+        let wanted = sync.as_ref().map(|sync| &sync.wanted);
+        let state = LimiterState::new(first_window.min(max_window), max_window, known, wanted);
         Self { state: Arc::new(Mutex::new(state)), next_ticket: AtomicU64::new(0), sync }
     }
 
@@ -83,17 +132,23 @@ impl AdaptiveLimiter {
     pub(crate) fn refresh(&self) {
         if self.sync.is_some() {
             self.start_sync();
-            if let Some(shared) = &mut lock(&self.state).shared {
-                shared.refresh(Instant::now());
+            let (mut state, now) = (lock(&self.state), Instant::now());
+            if let Some(shared) = &mut state.shared {
+                shared.refresh(now);
             }
+            state.known.expect(now);
         }
     }
 
     fn start_sync(&self) {
-        if let Some(sync) = &self.sync {
-            sync.task.get_or_init(|| {
+        if let Some(LimiterSync { shared, wanted, window_wanted, tasks }) = &self.sync {
+            tasks.get_or_init(|| {
                 let own = Arc::downgrade(&self.state);
-                tokio::spawn(sync::run(own, Arc::clone(&sync.wanted), Arc::clone(&sync.shared))).abort_handle()
+                let window = window_wanted.as_ref().map(|wanted| {
+                    tokio::spawn(shared_window::run(own.clone(), Arc::clone(wanted), Arc::clone(shared)))
+                });
+                let pace = tokio::spawn(sync::run(own, Arc::clone(wanted), Arc::clone(shared)));
+                [Some(pace), window].into_iter().flatten().map(|task| task.abort_handle()).collect()
             });
         }
     }
@@ -103,34 +158,34 @@ impl AdaptiveLimiter {
         Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Waits for this ticket's turn. Fails at once when a pause lasts until after `deadline`.
+    /// Waits for this ticket's turn. Fails at once when that cannot come before `deadline`.
     pub(crate) async fn admit(
         &self,
         group: RateLimitGroup,
         ticket: Ticket,
         deadline: Instant,
-    ) -> Result<Permit<'_>, Paused> {
+    ) -> Result<Permit<'_>, NoTurn> {
         self.start_sync();
         let now = Instant::now();
-        let called = {
+        let (position, called) = {
             let mut state = lock(&self.state);
             state.check_deadline(now, deadline)?;
-            if state.is_idle(group) && matches!(state.turn(group, now, deadline), Turn::Now) {
+            if state.is_idle(group) && state.turn(group, (deadline, ticket.0), now) == Turn::Now {
                 return Ok(Permit::new(&self.state, &mut state, group, now));
             }
-            state.enqueue(group, ticket, deadline)
+            state.enqueue(group, ticket, now, deadline)?
         };
-        let _place = Place { queues: &self.state, group, ticket };
+        let _place = Place { queues: &self.state, group, position };
         loop {
             let wake_at = {
                 let now = Instant::now();
                 let mut state = lock(&self.state);
                 state.check_deadline(now, deadline)?;
-                match if state.is_first(group, ticket) { state.turn(group, now, deadline) } else { Turn::WhenCalled } {
+                match state.turn(group, position, now) {
                     Turn::Now => return Ok(Permit::new(&self.state, &mut state, group, now)),
                     Turn::At(instant) => Some(instant),
                     Turn::WhenCalled => None,
-                    Turn::TooLate(wait) => return Err(Paused(wait)),
+                    Turn::Never(why) => return Err(why),
                 }
             };
             match wake_at {
@@ -158,11 +213,14 @@ impl AdaptiveLimiter {
 
 impl Drop for AdaptiveLimiter {
     fn drop(&mut self) {
-        if let Some(task) = self.sync.as_ref().and_then(|sync| sync.task.get()) {
+        for task in self.sync.iter().filter_map(|sync| sync.tasks.get()).flatten() {
             task.abort();
         }
     }
 }
+
+#[cfg(test)]
+mod known_tests;
 
 #[cfg(test)]
 mod tests;

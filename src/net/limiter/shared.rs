@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::group::{GROUPS, RateLimitGroup};
+use super::shared_window::{WindowGrant, WindowReport};
 
 /// No request waits longer for an answer: after that the process goes on without it.
 pub(crate) const HINT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -15,6 +16,9 @@ pub(crate) const HINT_TIMEOUT: Duration = Duration::from_millis(100);
 pub trait SharedLimiter: Send + Sync {
     /// Tells what happened in this process and asks for slots; `None` when nobody answers.
     fn exchange(&self, report: UsageReport) -> BoxFuture<'static, Option<Allowance>>;
+
+    /// Where the limit is known: tells what this process holds of it and asks for more; `None` when nobody answers.
+    fn take(&self, report: WindowReport) -> BoxFuture<'static, Option<WindowGrant>>;
 }
 
 /// What happened in this process since its last report, and what it wants.

@@ -8,6 +8,7 @@ use futures_util::future::{BoxFuture, join_all, pending};
 use tokio::time::timeout;
 
 use super::shared::{Allowance, GroupAllowance, GroupUsage, HINT_TIMEOUT, UsageReport};
+use super::shared_window::{WindowGrant, WindowReport};
 use super::*;
 
 const CREATE: RateLimitGroup = RateLimitGroup::new(0);
@@ -36,7 +37,7 @@ impl FakeShared {
     }
 
     fn limiter(self: &Arc<Self>) -> AdaptiveLimiter {
-        AdaptiveLimiter::new(256, Some(Arc::clone(self) as Arc<dyn SharedLimiter>))
+        AdaptiveLimiter::new(Limits { shared: Some(Arc::clone(self) as _), ..Limits::in_flight(256) })
     }
 
     fn creations(&self) -> Vec<GroupUsage> {
@@ -58,6 +59,10 @@ impl SharedLimiter for FakeShared {
         }
         .boxed()
     }
+
+    fn take(&self, _: WindowReport) -> BoxFuture<'static, Option<WindowGrant>> {
+        pending().boxed()
+    }
 }
 
 fn paced(epoch: i64, group: GroupAllowance) -> Allowance {
@@ -71,7 +76,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 async fn pass(limiter: &AdaptiveLimiter) {
-    limiter.admit(CREATE, limiter.ticket(), Instant::now() + NEVER).await.unwrap().accepted();
+    limiter.admit(CREATE, limiter.ticket(), Instant::now() + NEVER).await.unwrap().accepted(None);
 }
 
 /// How long a call waits to be sent. One that would wait for ever fails.
@@ -192,7 +197,7 @@ async fn a_call_whose_slot_comes_too_late_fails_at_once() {
     limiter.refresh();
     tokio::time::sleep(ms(10)).await;
     let refused = limiter.admit(CREATE, limiter.ticket(), start + ms(60_000)).await;
-    assert_eq!(refused.unwrap_err(), Paused(ms(90_000)));
+    assert_eq!(refused.unwrap_err(), NoTurn::Paused(ms(90_000)));
     assert!(start.elapsed() < ms(20), "{:?}", start.elapsed());
     assert_eq!(fake.creations()[1].max_wait, ms(59_990));
 }

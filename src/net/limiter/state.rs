@@ -8,11 +8,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::group::{GROUPS, RateLimitGroup};
+use super::known_limit::KnownLimit;
 use super::rate::Rate;
 use super::shared::{Allowance, UsageReport};
 use super::shared_state::{SharedLimiterState, Slot};
 use super::sync::SyncedLimiter;
-use super::ticket::{Paused, Ticket};
+use super::ticket::{NoTurn, Ticket, Turn};
 use crate::sync::lock;
 
 /// In flight at least, after any number of 429s: keeps 100 calls/s possible with 80 ms to the server.
@@ -32,7 +33,12 @@ pub(super) struct LimiterState {
     max_window: f64,
     /// Where the pace is shared.
     pub(super) shared: Option<SharedLimiterState>,
+    /// The server's limit, where it is known: for all groups together.
+    pub(super) known: KnownLimit,
 }
+
+/// In line by the end of the call, and so by its beginning: what finishes a call goes before what begins another one.
+pub(super) type Position = (Instant, u64);
 
 #[derive(Debug)]
 pub(super) struct GroupQueue {
@@ -40,24 +46,11 @@ pub(super) struct GroupQueue {
     /// As many may be in flight; its fraction counts what was accepted since the last step.
     pub(super) window: f64,
     pub(super) rate: Rate,
-    waiting: BTreeMap<u64, Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    called: Arc<Notify>,
-    deadline: Instant,
-}
-
-pub(super) enum Turn {
-    Now,
-    At(Instant),
-    WhenCalled,
-    TooLate(Duration),
+    waiting: BTreeMap<Position, Arc<Notify>>,
 }
 
 impl LimiterState {
-    pub(super) fn new(window: f64, max_window: f64, sync_wanted: Option<&Arc<Notify>>) -> Self {
+    pub(super) fn new(window: f64, max_window: f64, known: KnownLimit, sync_wanted: Option<&Arc<Notify>>) -> Self {
         let group = |_| GroupQueue { in_flight: 0, window, rate: Rate::new(), waiting: BTreeMap::new() };
         Self {
             reopens: None,
@@ -66,54 +59,95 @@ impl LimiterState {
             first_window: window,
             max_window,
             shared: sync_wanted.map(|wanted| SharedLimiterState::new(Arc::clone(wanted))),
+            known,
         }
     }
 
-    pub(super) fn check_deadline(&self, now: Instant, deadline: Instant) -> Result<(), Paused> {
+    pub(super) fn check_deadline(&self, now: Instant, deadline: Instant) -> Result<(), NoTurn> {
         match self.reopens {
-            Some(reopens) if reopens > now && reopens >= deadline => Err(Paused(reopens - now)),
+            Some(reopens) if reopens > now && reopens >= deadline => Err(NoTurn::Paused(reopens - now)),
             _ => Ok(()),
         }
     }
 
-    /// Nobody waits in the group.
+    /// Nobody waits whose turn comes before that of a newcomer in the group.
     pub(super) fn is_idle(&self, group: RateLimitGroup) -> bool {
-        self.groups[group.index()].waiting.is_empty()
+        if self.known.is_some() {
+            self.groups.iter().all(GroupQueue::is_empty)
+        } else {
+            self.groups[group.index()].is_empty()
+        }
     }
 
-    pub(super) fn is_first(&self, group: RateLimitGroup, ticket: Ticket) -> bool {
-        self.groups[group.index()].waiting.first_key_value().is_some_and(|(first, _)| *first == ticket.0)
-    }
-
-    /// Puts a request in line. What is returned is notified when it should look again.
-    pub(super) fn enqueue(&mut self, group: RateLimitGroup, ticket: Ticket, deadline: Instant) -> Arc<Notify> {
+    /// Puts a request in line, unless those before it take all that there will be until its deadline. What is returned is
+    /// notified when it should look again.
+    pub(super) fn enqueue(
+        &mut self,
+        group: RateLimitGroup,
+        ticket: Ticket,
+        now: Instant,
+        deadline: Instant,
+    ) -> Result<(Position, Arc<Notify>), NoTurn> {
+        let position = (deadline, ticket.0);
+        let queues = self.groups.iter().map(|group| &group.waiting);
+        self.known.check_deadline(|| queues.map(|queue| ahead(queue, position)).sum(), now, deadline)?;
         let called = Arc::new(Notify::new());
-        let waiting = Waiting { called: Arc::clone(&called), deadline };
-        self.groups[group.index()].waiting.insert(ticket.0, waiting);
-        called
+        self.groups[group.index()].waiting.insert(position, Arc::clone(&called));
+        Ok((position, called))
     }
 
-    pub(super) fn turn(&mut self, group: RateLimitGroup, now: Instant, deadline: Instant) -> Turn {
+    /// Leaves the line, admitted or not.
+    pub(super) fn leave(&mut self, group: RateLimitGroup, position: Position) {
+        self.groups[group.index()].waiting.remove(&position);
+        self.call_next(group);
+    }
+
+    /// Something has changed for the group, and for all of them where they share a limit.
+    pub(super) fn call_next(&self, group: RateLimitGroup) {
+        if self.known.is_some() {
+            self.call_firsts();
+        } else {
+            self.groups[group.index()].call_first();
+        }
+    }
+
+    pub(super) fn call_firsts(&self) {
+        self.groups.iter().for_each(GroupQueue::call_first);
+    }
+
+    /// When the request in this position of the line may go.
+    pub(super) fn turn(&mut self, group: RateLimitGroup, position: Position, now: Instant) -> Turn {
+        let (deadline, _) = position;
+        if self.groups[group.index()].first().is_some_and(|first| first < position) {
+            return Turn::WhenCalled;
+        }
         if let Some(reopens) = self.reopens {
             if reopens > now {
                 return Turn::At(reopens);
             }
             self.reopens = None;
         }
-        let own = &self.groups[group.index()];
-        if f64::from(own.in_flight) >= own.window.floor() {
+        if !self.groups[group.index()].is_open() {
             return Turn::WhenCalled;
         }
         match self.shared.as_mut().and_then(|shared| shared.slot(group, now, deadline)) {
-            Some(Slot::Now) => Turn::Now,
-            Some(Slot::At(instant)) => Turn::At(instant),
-            Some(Slot::Asked) => Turn::WhenCalled,
-            Some(Slot::TooLate(wait)) => Turn::TooLate(wait),
-            None => match own.rate.next() {
-                Some(next) if next > now => Turn::At(next),
-                _ => Turn::Now,
+            Some(Slot::Now) => {}
+            Some(Slot::At(instant)) => return Turn::At(instant),
+            Some(Slot::Asked) => return Turn::WhenCalled,
+            Some(Slot::TooLate(wait)) => return Turn::Never(NoTurn::Paused(wait)),
+            None => match self.groups[group.index()].rate.next() {
+                Some(next) if next > now => return Turn::At(next),
+                _ => {}
             },
         }
+        if !self.known.is_some() {
+            return Turn::Now;
+        }
+        let is_earlier = |other: &GroupQueue| other.is_open() && other.first().is_some_and(|first| first < position);
+        if self.groups.iter().any(is_earlier) {
+            return Turn::WhenCalled;
+        }
+        self.known.turn(self.load().0, now, deadline)
     }
 
     /// The server took a request.
@@ -136,12 +170,13 @@ impl LimiterState {
         }
         if is_news {
             self.paused_at = Some(now);
+            self.known.throttled();
             let own = &mut self.groups[group.index()];
             own.window = (own.window / 2.0).max(LEAST_WINDOW.min(self.max_window));
             own.rate.throttled(now, reopens);
         }
-        for waiting in self.groups.iter().flat_map(|group| group.waiting.values()) {
-            waiting.called.notify_one();
+        for called in self.groups.iter().flat_map(|group| group.waiting.values()) {
+            called.notify_one();
         }
     }
 
@@ -166,15 +201,27 @@ impl GroupQueue {
         self.waiting.is_empty()
     }
 
-    pub(super) fn leave(&mut self, ticket: Ticket) {
-        self.waiting.remove(&ticket.0);
-        self.call_first();
+    /// One more may be in flight.
+    fn is_open(&self) -> bool {
+        f64::from(self.in_flight) < self.window.floor()
+    }
+
+    fn first(&self) -> Option<Position> {
+        self.waiting.first_key_value().map(|(position, _)| *position)
     }
 
     pub(super) fn call_first(&self) {
-        if let Some((_, first)) = self.waiting.first_key_value() {
-            first.called.notify_one();
+        if let Some((_, called)) = self.waiting.first_key_value() {
+            called.notify_one();
         }
+    }
+}
+
+/// How many of a queue come before a position. Most come last.
+fn ahead(queue: &BTreeMap<Position, Arc<Notify>>, position: Position) -> usize {
+    match queue.last_key_value() {
+        Some((last, _)) if *last > position => queue.range(..position).count(),
+        _ => queue.len(),
     }
 }
 
@@ -187,7 +234,7 @@ impl SyncedLimiter for Mutex<LimiterState> {
         let state = &mut *lock(self);
         let queue = |group: usize| {
             let waiting = &state.groups[group].waiting;
-            waiting.first_key_value().map(|(_, first)| (waiting.len(), first.deadline))
+            waiting.first_key_value().map(|((deadline, _), _)| (waiting.len(), *deadline))
         };
         state.shared.as_mut().and_then(|shared| shared.report(Instant::now(), queue))
     }
@@ -207,6 +254,6 @@ impl SyncedLimiter for Mutex<LimiterState> {
                 None => shared.go_alone(),
             }
         }
-        state.groups.iter().for_each(GroupQueue::call_first);
+        state.call_firsts();
     }
 }

@@ -50,7 +50,7 @@ async fn call(limiter: &AdaptiveLimiter, server: &Server, round_trip: Duration) 
     for attempt in 0.. {
         let permit = limiter.admit(CREATE, ticket, Instant::now() + NEVER).await.unwrap();
         if server.answer(round_trip).await {
-            permit.accepted();
+            permit.accepted(None);
             return attempt;
         }
         permit.throttled(Duration::from_secs(1));
@@ -60,7 +60,8 @@ async fn call(limiter: &AdaptiveLimiter, server: &Server, round_trip: Duration) 
 
 /// Seconds taken, share of requests refused, most retries of one call.
 async fn burst(calls: u32, round_trip: Duration) -> (f64, f64, u32) {
-    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(100.0, 100.0), Instant::now());
+    let (limiter, server, start) =
+        (AdaptiveLimiter::new(Limits::in_flight(256)), Server::new(100.0, 100.0), Instant::now());
     let retries = futures_util::future::join_all((0..calls).map(|_| call(&limiter, &server, round_trip))).await;
     let refused = f64::from(server.refused.into_inner());
     (start.elapsed().as_secs_f64(), refused / (refused + f64::from(calls)), retries.into_iter().max().unwrap())
@@ -80,7 +81,8 @@ async fn bursts_over_the_limit_waste_little_and_lose_no_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_others_emptied_is_no_reason_to_crawl() {
-    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(100.0, 100.0), Instant::now());
+    let (limiter, server, start) =
+        (AdaptiveLimiter::new(Limits::in_flight(256)), Server::new(100.0, 100.0), Instant::now());
     lock(&server.bucket).0 = 0.0;
     futures_util::future::join_all((0..300).map(|_| call(&limiter, &server, Duration::from_millis(5)))).await;
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
@@ -88,7 +90,8 @@ async fn a_bucket_that_others_emptied_is_no_reason_to_crawl() {
 
 #[tokio::test(start_paused = true)]
 async fn one_429_does_not_slow_down_a_quiet_instance() {
-    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(1e9, 1e9), Instant::now());
+    let (limiter, server, start) =
+        (AdaptiveLimiter::new(Limits::in_flight(256)), Server::new(1e9, 1e9), Instant::now());
     let far = start + NEVER;
     for quiet in 0..3 {
         for _ in 0..quiet {
@@ -106,14 +109,15 @@ async fn one_429_does_not_slow_down_a_quiet_instance() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nothing_waits_for_a_clock() {
-    let (limiter, server, start) = (AdaptiveLimiter::new(256, None), Server::new(1e9, 1e9), Instant::now());
+    let (limiter, server, start) =
+        (AdaptiveLimiter::new(Limits::in_flight(256)), Server::new(1e9, 1e9), Instant::now());
     futures_util::future::join_all((0..64).map(|_| call(&limiter, &server, Duration::ZERO))).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_place() {
-    let (limiter, order) = (AdaptiveLimiter::new(1, None), Mutex::new(Vec::new()));
+    let (limiter, order) = (AdaptiveLimiter::new(Limits::in_flight(1)), Mutex::new(Vec::new()));
     let far = Instant::now() + NEVER;
     let first = limiter.ticket();
     let permit = limiter.admit(CREATE, first, far).await.unwrap();
@@ -123,7 +127,7 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
         async move {
             let permit = limiter.admit(CREATE, ticket, far).await.unwrap();
             lock(order).push(name);
-            permit.accepted();
+            permit.accepted(None);
         }
     });
     let retried = async {
@@ -131,7 +135,7 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
         permit.throttled(Duration::from_secs(1));
         let permit = limiter.admit(CREATE, first, far).await.unwrap();
         lock(&order).push(0);
-        permit.accepted();
+        permit.accepted(None);
     };
     futures_util::future::join(futures_util::future::join_all(later), retried).await;
     assert_eq!(*lock(&order), [0, 1, 2, 3]);
@@ -139,24 +143,24 @@ async fn calls_go_in_the_order_in_which_they_came_and_a_refused_one_keeps_its_pl
 
 #[tokio::test(start_paused = true)]
 async fn a_429_pauses_every_group() {
-    let (limiter, start) = (AdaptiveLimiter::new(8, None), Instant::now());
+    let (limiter, start) = (AdaptiveLimiter::new(Limits::in_flight(8)), Instant::now());
     limiter.admit(CREATE, limiter.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(2));
-    limiter.admit(UPDATE, limiter.ticket(), start + NEVER).await.unwrap().accepted();
+    limiter.admit(UPDATE, limiter.ticket(), start + NEVER).await.unwrap().accepted(None);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_cannot_wait_fails_at_once() {
-    let (limiter, start) = (AdaptiveLimiter::new(8, None), Instant::now());
+    let (limiter, start) = (AdaptiveLimiter::new(Limits::in_flight(8)), Instant::now());
     limiter.admit(CREATE, limiter.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(30));
     let refused = limiter.admit(CREATE, limiter.ticket(), start + Duration::from_secs(10)).await;
-    assert_eq!(refused.unwrap_err(), Paused(Duration::from_secs(30)));
+    assert_eq!(refused.unwrap_err(), NoTurn::Paused(Duration::from_secs(30)));
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_that_is_dropped_leaves_the_line() {
-    let limiter = AdaptiveLimiter::new(1, None);
+    let limiter = AdaptiveLimiter::new(Limits::in_flight(1));
     let far = Instant::now() + NEVER;
     let held = limiter.admit(CREATE, limiter.ticket(), far).await.unwrap();
     {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use genesys_guest_auth::benching::{Allowance, SCRIPT, SharedLimiter, UsageReport, allowance, arguments};
+use genesys_guest_auth::benching::{Allowance, SCRIPT, SharedLimiter, UsageReport, WindowGrant, WindowReport, allowance, arguments};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use tokio::time::Instant;
 
@@ -71,6 +71,10 @@ impl SharedLimiter for Connection {
             answer
         }
         .boxed()
+    }
+
+    fn take(&self, _: WindowReport) -> BoxFuture<'static, Option<WindowGrant>> {
+        std::future::ready(None).boxed()
     }
 }
 
