@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use super::*;
 use crate::error::Code;
 use crate::net::cause::{Cause, Kind};
-use crate::net::limiter::RateLimitGroup;
+use crate::net::limiter::{RateLimit, RateLimitGroup};
 use crate::net::operation::{BodyStyle, ConnectionPool};
 use crate::net::settings::Settings;
 use crate::sync::lock;
@@ -33,17 +33,17 @@ fn timed_out() -> Result<Answer, Fault> {
 }
 
 fn sender() -> Sender {
-    sender_of(256)
+    sender_within(Limits::in_flight(256))
 }
 
-fn sender_of(max_in_flight: u32) -> Sender {
+fn sender_within(limits: Limits) -> Sender {
     let policy = Policy {
         max_retries: 3,
         base_delay: Duration::from_secs(1),
         max_delay: Duration::from_secs(20),
         max_retry_after: Duration::from_secs(60),
     };
-    Sender::new(Http::new(Settings::default()), policy, Limits::in_flight(max_in_flight))
+    Sender::new(Http::new(Settings::default()), policy, limits)
 }
 
 fn options(retry: RetrySafety, limit: Option<RateLimitGroup>) -> SendOptions {
@@ -198,7 +198,7 @@ async fn no_answer_pauses_all_for_longer_than_may_be_waited() {
 #[tokio::test(start_paused = true)]
 async fn a_creation_that_was_never_taken_and_then_got_no_turn_can_be_made_again() {
     for refusal in [answer(429, None), answer(429, Some("1")), answer(503, Some("1")), unreached()] {
-        let sender = sender_of(1);
+        let sender = sender_within(Limits::in_flight(1));
         let options = options(RetrySafety::IfUnprocessed, Some(CREATE));
         let earlier = sender.limiter.ticket();
         let (outcome, sent) = tokio::select! {
@@ -214,4 +214,21 @@ async fn a_creation_that_was_never_taken_and_then_got_no_turn_can_be_made_again(
         assert_eq!((error.code(), details.attempts, sent), (Code::Timeout, Some(1), 1), "{refusal:?}");
         assert!(details.retryable, "{refusal:?}: {error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_takes_a_place_of_a_known_limit() {
+    let rate_limit = Some(RateLimit { requests: 2, period: Duration::from_secs(10) });
+    let sender = sender_within(Limits { rate_limit, ..Limits::in_flight(256) });
+    let start = Instant::now();
+    let options = options(RetrySafety::IfUnprocessed, Some(CREATE));
+    let script = [answer(503, Some("1")), answer(503, Some("1")), answer(200, None)];
+    let (outcome, sent) = play(&sender, options, script).await;
+    assert!(outcome.is_ok() && sent == 3);
+    // The place of the first attempt is free again after a period.
+    assert_eq!(start.elapsed().as_secs(), 10);
+    let unreached = [unreached(), unreached(), unreached(), unreached()];
+    let (outcome, sent) = play(&sender, options, unreached).await;
+    assert!(outcome.is_err() && sent == 4);
+    assert_eq!(start.elapsed().as_secs(), 11, "what never left takes none");
 }

@@ -4,5 +4,6 @@ mod authenticate;
 mod components;
 mod faults;
 mod life;
+mod rate_limit;
 mod shared;
 mod stage;

@@ -1,84 +1,18 @@
 //! The limiter's script on a real server: what it answers, and what it leaves there.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use genesys_guest_auth::benching::{GROUPS, GroupUsage, RateLimitGroup, SCRIPT, UsageReport, allowance, arguments};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use sandbox::{Fault, Route};
 use serde_json::json;
 
 use super::limiter_twin::Twin;
+use super::scripted::{BEGINNING_MICROS, Scripted, runner, step_micros, strange};
 use super::server::Server;
 use super::{Pair, authenticate};
 use crate::stage::{authenticator, guest};
-
-const KEY: &str = "limiter";
-
-/// A clock of the test's own, as many digits as a real one has.
-const BEGINNING_MICROS: i64 = 1_700_000_000_000_000;
-
-/// A server that runs the script.
-struct Scripted(RefCell<redis::Connection>);
-
-impl Scripted {
-    fn on(server: &Server) -> Self {
-        let client = redis::Client::open(server.url()).expect("a valid URL");
-        Self(RefCell::new(client.get_connection().expect("the server listens")))
-    }
-
-    fn forget(&self) {
-        redis::cmd("FLUSHALL").exec(&mut *self.0.borrow_mut()).expect("the server obeys");
-    }
-
-    fn store(&self, fields: &HashMap<String, String>) {
-        if !fields.is_empty() {
-            redis::cmd("HSET").arg(KEY).arg(fields).exec(&mut *self.0.borrow_mut()).expect("the server obeys");
-        }
-    }
-
-    fn run(&self, arguments: &[String]) -> Vec<i64> {
-        redis::cmd("EVAL")
-            .arg(SCRIPT)
-            .arg(1)
-            .arg(KEY)
-            .arg(arguments)
-            .query(&mut *self.0.borrow_mut())
-            .expect("the server obeys")
-    }
-
-    /// The same by the clock of a test.
-    fn run_at(&self, micros: i64, arguments: &[i64]) -> Vec<i64> {
-        const CLOCK: &str = "redis.call('TIME')";
-        assert_eq!(SCRIPT.matches(CLOCK).count(), 1);
-        let script = SCRIPT.replace(CLOCK, "{ KEYS[2], KEYS[3] }");
-        let time = [micros / 1_000_000, micros % 1_000_000];
-        redis::cmd("EVAL")
-            .arg(script)
-            .arg(3)
-            .arg(KEY)
-            .arg(&time)
-            .arg(arguments)
-            .query(&mut *self.0.borrow_mut())
-            .expect("the server obeys")
-    }
-
-    fn stored(&self) -> HashMap<String, String> {
-        redis::cmd("HGETALL").arg(KEY).query(&mut *self.0.borrow_mut()).expect("the server obeys")
-    }
-
-    /// Nothing that was left behind may spoil the next exchange.
-    fn has_finite_state(&self) -> bool {
-        self.stored().values().all(|value| value.parse::<f64>().is_ok_and(f64::is_finite))
-    }
-}
-
-/// Without a file of what failed: what is drawn anew each time needs none.
-fn runner() -> TestRunner {
-    TestRunner::new(Config { failure_persistence: None, ..Config::default() })
-}
 
 fn usage() -> impl Strategy<Value = GroupUsage> {
     let count = || prop_oneof![2 => Just(0), 2 => 0..30_u32, 1 => 0..1000_u32];
@@ -95,21 +29,10 @@ fn report() -> impl Strategy<Value = UsageReport> {
     (throttled, proptest::array::uniform4(usage())).prop_map(|(throttled, groups)| UsageReport { throttled, groups })
 }
 
-/// From one exchange to the next: mostly moments, at times an hour, or a server with another clock.
-fn step_micros() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        2 => Just(0),
-        4 => 0..50_000_i64,
-        4 => 0..3_000_000_i64,
-        2 => 0..400_000_000_i64,
-        1 => -7_200_000_000..7_200_000_000_i64,
-    ]
-}
-
 #[tokio::test]
 async fn the_script_and_its_twin_agree() {
     let Some(server) = Server::start().await else { return };
-    let scripted = Scripted::on(&server);
+    let scripted = Scripted::on(&server, SCRIPT);
     let exchanges = proptest::collection::vec((step_micros(), report()), 1..40);
     runner()
         .run(&exchanges, |exchanges| {
@@ -118,7 +41,7 @@ async fn the_script_and_its_twin_agree() {
             for (step, report) in exchanges {
                 micros += step;
                 let arguments = arguments(&report);
-                let answer = scripted.run_at(micros, &arguments);
+                let answer = scripted.run_at(micros, &arguments_of(&report));
                 let now = (micros / 1_000_000 * 1000) as f64 + (micros % 1_000_000) as f64 / 1000.0;
                 prop_assert_eq!(&answer, &twin.exchange(now, &arguments), "{:?}", report);
                 prop_assert!(allowance(&report, &answer).is_some(), "{:?} for {:?}", answer, report);
@@ -127,17 +50,6 @@ async fn the_script_and_its_twin_agree() {
             Ok(())
         })
         .unwrap();
-}
-
-/// Numbers as nobody should write them.
-fn strange() -> impl Strategy<Value = String> {
-    let words = ["nan", "-nan", "inf", "-inf", "1e308", "-1e308", "1e-320", "-1", "0.5", "0x10", "", "x"];
-    prop_oneof![
-        4 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
-        1 => any::<i64>().prop_map(|number| number.to_string()),
-        1 => any::<f64>().prop_map(|number| number.to_string()),
-        2 => (0..10_u32).prop_map(|number| number.to_string()),
-    ]
 }
 
 fn fields() -> impl Strategy<Value = HashMap<String, String>> {
@@ -152,7 +64,7 @@ fn fields() -> impl Strategy<Value = HashMap<String, String>> {
 #[tokio::test]
 async fn nothing_that_is_not_finite_enters_or_leaves_the_script() {
     let Some(server) = Server::start().await else { return };
-    let scripted = Scripted::on(&server);
+    let scripted = Scripted::on(&server, SCRIPT);
     let arguments = || proptest::collection::vec(strange(), 2 + 4 * GROUPS);
     runner()
         .run(&(fields(), arguments(), report()), |(fields, strange, report)| {

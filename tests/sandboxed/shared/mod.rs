@@ -4,8 +4,11 @@ mod limiter;
 mod limiter_twin;
 mod outages;
 mod refusals;
+mod scripted;
 mod server;
 mod tokens;
+mod window;
+mod window_twin;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,7 +30,7 @@ impl WindowTwin {
         let (&[number, requests, hold, has_past, unanswered, wanted], answered) =
             arguments.split_first_chunk().expect("all arguments");
 
-        self.closed = self.closed.min(now + CLOSED);
+        let mut closed = self.closed.min(now + CLOSED);
         let others = || self.said.iter().filter(|(name, said)| *name != process && said.age(now) <= SILENCE + hold);
         let processes = 1 + number_of(others());
         let before = self.said.get(process).map(|said| said.number);
@@ -41,7 +41,7 @@ impl WindowTwin {
         // When each held place comes free.
         let mut taken: Vec<(i64, i64)> = others().flat_map(|(_, said)| said.taken(now, hold)).collect();
         if has_past == 1 && before.is_none() {
-            self.closed = now + CLOSED;
+            closed = now + CLOSED;
         }
         let since = |pair: &[i64]| (now + 1 - pair[0], pair[1]);
         let answered: Vec<_> = answered.chunks(2).map(since).filter(|(since, _)| since + hold > now).collect();
@@ -50,15 +50,19 @@ impl WindowTwin {
         taken.retain(|(_, places)| *places > 0);
 
         let free = (requests - taken.iter().map(|(_, places)| places).sum::<i64>()).max(0);
-        let (granted, wait) = if self.closed > now {
-            (0, self.closed - now)
+        let (granted, wait) = if closed > now {
+            (0, closed - now)
         } else {
             let granted = wanted.min(free).min((free / (waiting + 1)).max(1));
             let opens = taken.iter().map(|(opens, _)| *opens).min().unwrap_or(now + hold);
             (granted, if granted == free { (opens - now).max(1) } else { 0 })
         };
         let gone = |said: &Said| said.age(now) > SILENCE + hold;
-        self.said.retain(|_, said| !gone(said));
+        let forgets = self.said.iter().any(|(name, said)| name != process && gone(said));
+        if closed > now || forgets {
+            self.closed = if closed > now { closed } else { 0 };
+        }
+        self.said.retain(|name, said| name == process || !gone(said));
         let said = Said { seen: now, number, held: unanswered + granted, wanted: wanted - granted, answered };
         self.said.insert(process.clone(), said);
         vec![granted, wait, processes]
