@@ -9,8 +9,9 @@ use crate::crm::Profile;
 use crate::guest::Guest;
 use crate::guest_api::engagements::CREATIONS;
 pub use crate::net::limiter::group::{GROUPS, RateLimitGroup};
-pub use crate::net::limiter::shared::{Allowance, GroupAllowance, GroupUsage, SharedLimiter, UsageReport};
-pub use crate::net::limiter::shared_window::{WindowGrant, WindowReport};
+pub use crate::net::limiter::shared::{
+    Allowance, GroupAllowance, GroupUsage, SharedLimiter, UsageReport, WindowGrant, WindowReport,
+};
 use crate::net::limiter::{AdaptiveLimiter, Limits};
 use crate::net::redact;
 use crate::secret::Secret;

@@ -79,6 +79,7 @@ const fields = {
     [-1, 1.5, 2e9],
   ],
   timeouts: [notObject, []],
+  rateLimit: [without(), [{ requests: 300 }, { perMs: 60_000 }]],
   paths: [notObject, []],
   outbox: [notObject, []],
   sessionStore: [without(), [{ reddis: { url: 'redis://r' } }]],
@@ -97,6 +98,10 @@ const fields = {
   ...nested('timeouts', ['totalMs', 'connectMs', 'oauthMs', 'guestMs', 'crmMs', 'analyticsMs'], () => [
     [...notWhole, 'zero'],
     [-1, 0.5, 86_400_001, '5'],
+  ]),
+  ...nested('rateLimit', ['requests'], () => [
+    [...notWhole, 'zero'],
+    [-1, 0.5, 1_000_001, '5'],
   ]),
   ...nested('paths', ['token', 'guests', 'refresh', 'channel'], () => [
     without(),

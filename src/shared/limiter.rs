@@ -14,8 +14,7 @@ use super::store::SharedStore;
 use super::window::{WINDOW, window_arguments, window_grant};
 use crate::net::limiter::SharedLimiter;
 use crate::net::limiter::group::GROUPS;
-use crate::net::limiter::shared::{Allowance, GroupAllowance, HINT_TIMEOUT, UsageReport};
-use crate::net::limiter::shared_window::{WindowGrant, WindowReport};
+use crate::net::limiter::shared::{Allowance, GroupAllowance, HINT_TIMEOUT, UsageReport, WindowGrant, WindowReport};
 use crate::sessions::key::KeyHash;
 use crate::sessions::shared::Warn;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::command::script;
-use crate::net::limiter::shared_window::{WindowGrant, WindowReport};
+use crate::net::limiter::shared::{WindowGrant, WindowReport};
 
 /// Runs on Redis with one key, by its own clock.
 pub const WINDOW_SCRIPT: &str = include_str!("window.lua");

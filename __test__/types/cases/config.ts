@@ -27,6 +27,7 @@ new GuestAuthenticator({
   maxRetryAfterMs: 1000,
   timeouts: { totalMs: 1, connectMs: 1, oauthMs: 1, guestMs: 1, crmMs: 1, analyticsMs: 1 },
   maxConcurrency: 10,
+  rateLimit: { requests: 300, perMs: 60_000 },
   maxSessions: 10,
   preflightChannel: true,
   sessionStore: { redis: { url: 'rediss://redis.example.com', keyPrefix: 'guests:', onUnavailable: 'local' } },
@@ -56,6 +57,8 @@ new GuestAuthenticator({ ...required, maxRetry: 3 });
 new GuestAuthenticator({ ...required, maxRetries: '3' });
 // @ts-expect-error no such mode
 new GuestAuthenticator({ ...required, auditEmail: 'plain' });
+// @ts-expect-error half a limit
+new GuestAuthenticator({ ...required, rateLimit: { requests: 300 } });
 // @ts-expect-error a wait without a list
 new GuestAuthenticator({ ...required, outbox: { path: './o', retryDelaysMs: 5 } });
 // @ts-expect-error no such reaction

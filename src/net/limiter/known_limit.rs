@@ -66,11 +66,16 @@ impl KnownLimit {
         if opens > now && opens >= deadline { Err(NoTurn::LimitReached(opens - now)) } else { Ok(()) }
     }
 
+    /// The window and this process's part in it, where others have one too.
+    pub(super) fn shared_window(&mut self) -> Option<(&mut SlidingWindow, &mut SharedWindow)> {
+        let Self::Configured(limit) = self else { return None };
+        let (window, shared) = &mut **limit;
+        shared.as_mut().map(|shared| (window, shared))
+    }
+
     /// A call begins that will send a request soon.
     pub(super) fn expect(&mut self, now: Instant) {
-        if let Self::Configured(limit) = self
-            && let Some(shared) = &mut limit.1
-        {
+        if let Some((_, shared)) = self.shared_window() {
             shared.expect(now);
         }
     }

@@ -19,7 +19,7 @@
 //! - [`permit`]: a request under way
 //! - [`known_limit`]: the server's limit: [`sliding_window`] as it is configured, [`announced`] as answers tell it
 //! - [`shared`], [`shared_state`], [`sync`]: pauses and pace of all processes that share a limit
-//! - [`shared_window`]: their known limit
+//! - [`shared_window`], [`window_sync`]: their known limit
 
 mod announced;
 pub(crate) mod group;
@@ -28,11 +28,12 @@ mod permit;
 mod rate;
 pub(crate) mod shared;
 mod shared_state;
-pub(crate) mod shared_window;
+mod shared_window;
 pub(crate) mod sliding_window;
 mod state;
 mod sync;
 mod ticket;
+mod window_sync;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -144,9 +145,9 @@ impl AdaptiveLimiter {
         if let Some(LimiterSync { shared, wanted, window_wanted, tasks }) = &self.sync {
             tasks.get_or_init(|| {
                 let own = Arc::downgrade(&self.state);
-                let window = window_wanted.as_ref().map(|wanted| {
-                    tokio::spawn(shared_window::run(own.clone(), Arc::clone(wanted), Arc::clone(shared)))
-                });
+                let window = window_wanted
+                    .as_ref()
+                    .map(|wanted| tokio::spawn(window_sync::run(own.clone(), Arc::clone(wanted), Arc::clone(shared))));
                 let pace = tokio::spawn(sync::run(own, Arc::clone(wanted), Arc::clone(shared)));
                 [Some(pace), window].into_iter().flatten().map(|task| task.abort_handle()).collect()
             });

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::group::{GROUPS, RateLimitGroup};
-use super::shared_window::{WindowGrant, WindowReport};
 
 /// No request waits longer for an answer: after that the process goes on without it.
 pub(crate) const HINT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -65,4 +64,36 @@ pub struct GroupAllowance {
     pub first: Duration,
     /// From slot to slot.
     pub interval: Duration,
+}
+
+/// What a process holds of the window, and what it wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowReport {
+    /// The process, by a random number.
+    pub process: u64,
+    /// Counts its reports; an older one is not listened to any more.
+    pub number: u64,
+    /// The limit.
+    pub requests: u32,
+    /// How long a place is held after the answer.
+    pub hold: Duration,
+    /// Whether the process held places when it reported before.
+    pub has_past: bool,
+    /// Places whose requests are not answered, or not sent yet.
+    pub held: u32,
+    /// Places wanted.
+    pub wanted: u32,
+    /// Places whose requests are answered: how many, and since when, in milliseconds.
+    pub answered: Vec<(u64, u32)>,
+}
+
+/// What is left of the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowGrant {
+    /// Places granted, fewer than were wanted where they are scarce.
+    pub granted: u32,
+    /// Until there can be another one; zero where that is now.
+    pub opens: Duration,
+    /// Processes that share the window, this one included.
+    pub processes: u32,
 }

@@ -7,8 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all, pending};
 use tokio::time::timeout;
 
-use super::shared::{Allowance, GroupAllowance, GroupUsage, HINT_TIMEOUT, UsageReport};
-use super::shared_window::{WindowGrant, WindowReport};
+use super::shared::{Allowance, GroupAllowance, GroupUsage, HINT_TIMEOUT, UsageReport, WindowGrant, WindowReport};
 use super::*;
 
 const CREATE: RateLimitGroup = RateLimitGroup::new(0);

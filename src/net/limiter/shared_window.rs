@@ -3,17 +3,14 @@
 //! A report always says all that the process holds, so that one that is lost, or a server that has forgotten everything,
 //! does no harm for longer than until the next report.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::known_limit::KnownLimit;
-use super::shared::{HINT_TIMEOUT, SharedLimiter};
+use super::shared::{WindowGrant, WindowReport};
 use super::sliding_window::SlidingWindow;
-use super::state::LimiterState;
-use crate::sync::lock;
 
 /// A process that holds places reports at least this often; what it holds counts as long as it does.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -33,38 +30,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// In so many steps a period is told, so that no process takes much room. Each is rounded to its end.
 const STEPS: u64 = 64;
-
-/// What a process holds of the window, and what it wants.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WindowReport {
-    /// The process, by a random number.
-    pub process: u64,
-    /// Counts its reports; an older one is not listened to any more.
-    pub number: u64,
-    /// The limit.
-    pub requests: u32,
-    /// How long a place is held after the answer.
-    pub hold: Duration,
-    /// Whether the process held places when it reported before.
-    pub has_past: bool,
-    /// Places whose requests are not answered, or not sent yet.
-    pub held: u32,
-    /// Places wanted.
-    pub wanted: u32,
-    /// Places whose requests are answered: how many, and since when, in milliseconds.
-    pub answered: Vec<(u64, u32)>,
-}
-
-/// What is left of the window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WindowGrant {
-    /// Places granted, fewer than were wanted where they are scarce.
-    pub granted: u32,
-    /// Until there can be another one; zero where that is now.
-    pub opens: Duration,
-    /// Processes that share the window, this one included.
-    pub processes: u32,
-}
 
 #[derive(Debug)]
 pub(super) struct SharedWindow {
@@ -164,7 +129,7 @@ impl SharedWindow {
     }
 
     /// When the next report is due.
-    fn due(&self, window: &mut SlidingWindow, waiting: usize, now: Instant) -> Option<Instant> {
+    pub(super) fn due(&self, window: &mut SlidingWindow, waiting: usize, now: Instant) -> Option<Instant> {
         let Some(reported_at) = self.reported_at else { return (self.is_asking || self.has_changed).then_some(now) };
         let is_asking = self.is_asking && self.others != Others::Gone;
         let holds = self.has_past || waiting > 0 || window.is_used(now);
@@ -178,7 +143,8 @@ impl SharedWindow {
         reasons.into_iter().flatten().min().map(|due| due.max(reported_at + pause))
     }
 
-    fn report(&mut self, window: &mut SlidingWindow, waiting: usize, now: Instant) -> WindowReport {
+    /// What the process holds and wants.
+    pub(super) fn report(&mut self, window: &mut SlidingWindow, waiting: usize, now: Instant) -> WindowReport {
         self.drop_stale(now);
         (self.is_asking, self.has_changed, self.reported_at) = (false, false, Some(now));
         self.number += 1;
@@ -199,7 +165,7 @@ impl SharedWindow {
     }
 
     /// Takes over what is left, or goes on alone where nobody has answered for long.
-    fn apply(&mut self, window: &mut SlidingWindow, grant: Option<WindowGrant>, now: Instant) {
+    pub(super) fn apply(&mut self, window: &mut SlidingWindow, grant: Option<WindowGrant>, now: Instant) {
         let reported_at = self.reported_at.unwrap_or(now);
         if let Some(grant) = grant {
             self.others = Others::Heard;
@@ -220,57 +186,6 @@ impl SharedWindow {
             }
             Others::Silent(_) | Others::Gone => {}
         }
-    }
-}
-
-/// Exchanges reports, one at a time, until the process's limiter is gone. `wanted` is notified when there is something to tell
-/// or to ask.
-pub(super) async fn run(own: Weak<Mutex<LimiterState>>, wanted: Arc<Notify>, shared: Arc<dyn SharedLimiter>) {
-    loop {
-        let now = Instant::now();
-        let Some(due) = own.upgrade().map(|state| lock(&state).window_due(now)) else { return };
-        match due {
-            None => wanted.notified().await,
-            Some(due) if due > now => {
-                tokio::select! {
-                    () = wanted.notified() => {}
-                    () = tokio::time::sleep_until(due) => {}
-                }
-            }
-            Some(_) => {
-                let Some(report) = own.upgrade().and_then(|state| lock(&state).window_report(now)) else { return };
-                let grant = tokio::time::timeout(HINT_TIMEOUT, shared.take(report)).await.ok().flatten();
-                let Some(state) = own.upgrade() else { return };
-                lock(&state).window_apply(grant, Instant::now());
-            }
-        }
-    }
-}
-
-impl LimiterState {
-    fn shared_window(&mut self) -> Option<(&mut SlidingWindow, &mut SharedWindow)> {
-        let KnownLimit::Configured(limit) = &mut self.known else { return None };
-        let (window, shared) = &mut **limit;
-        shared.as_mut().map(|shared| (window, shared))
-    }
-
-    fn window_due(&mut self, now: Instant) -> Option<Instant> {
-        let waiting = self.load().1;
-        let (window, shared) = self.shared_window()?;
-        shared.due(window, waiting, now)
-    }
-
-    fn window_report(&mut self, now: Instant) -> Option<WindowReport> {
-        let waiting = self.load().1;
-        let (window, shared) = self.shared_window()?;
-        Some(shared.report(window, waiting, now))
-    }
-
-    fn window_apply(&mut self, grant: Option<WindowGrant>, now: Instant) {
-        if let Some((window, shared)) = self.shared_window() {
-            shared.apply(window, grant, now);
-        }
-        self.call_firsts();
     }
 }
 

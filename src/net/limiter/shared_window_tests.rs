@@ -1,5 +1,6 @@
 //! Several processes under one known limit, against a twin of the script that Redis runs.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use futures_util::FutureExt as _;
@@ -7,10 +8,11 @@ use futures_util::future::{BoxFuture, join_all, pending, ready};
 use proptest::prelude::*;
 use tokio::time::sleep;
 
-use super::super::shared::{Allowance, UsageReport};
+use super::super::shared::{Allowance, SharedLimiter, UsageReport};
 use super::super::{AdaptiveLimiter, Limits, NoTurn, RateLimit, RateLimitGroup};
 use super::*;
 use crate::shared::window::{window_arguments, window_grant};
+use crate::sync::lock;
 use window_twin::WindowTwin;
 
 #[path = "../../../tests/sandboxed/shared/window_twin.rs"]

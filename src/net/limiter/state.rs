@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::group::{GROUPS, RateLimitGroup};
 use super::known_limit::KnownLimit;
 use super::rate::Rate;
-use super::shared::{Allowance, UsageReport};
+use super::shared::{Allowance, UsageReport, WindowGrant, WindowReport};
 use super::shared_state::{SharedLimiterState, Slot};
 use super::sync::SyncedLimiter;
 use super::ticket::{NoTurn, Ticket, Turn};
+use super::window_sync::SyncedWindow;
 use crate::sync::lock;
 
 /// In flight at least, after any number of 429s: keeps 100 calls/s possible with 80 ms to the server.
@@ -253,6 +254,30 @@ impl SyncedLimiter for Mutex<LimiterState> {
                 }
                 None => shared.go_alone(),
             }
+        }
+        state.call_firsts();
+    }
+}
+
+impl SyncedWindow for Mutex<LimiterState> {
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let state = &mut *lock(self);
+        let waiting = state.load().1;
+        let (window, shared) = state.known.shared_window()?;
+        shared.due(window, waiting, now)
+    }
+
+    fn report(&self, now: Instant) -> Option<WindowReport> {
+        let state = &mut *lock(self);
+        let waiting = state.load().1;
+        let (window, shared) = state.known.shared_window()?;
+        Some(shared.report(window, waiting, now))
+    }
+
+    fn apply(&self, grant: Option<WindowGrant>) {
+        let state = &mut *lock(self);
+        if let Some((window, shared)) = state.known.shared_window() {
+            shared.apply(window, grant, Instant::now());
         }
         state.call_firsts();
     }
