@@ -44,8 +44,8 @@ pub const OPTIONS: [&str; 33] = [
 /// Functions, which stay in JavaScript.
 pub const CALLBACKS: [&str; 2] = ["auditLogCallback", "getAccessToken"];
 
-/// Options inside another one. Of the two of a name's defaults, the first is the path of the group.
-const GROUPS: [(&str, &[&str]); 8] = [
+/// Options inside another one: the path of the group, and its options.
+const GROUPS: [(&str, &[&str]); 9] = [
     ("paths", &["token", "guests", "refresh", "channel"]),
     ("timeouts", &["totalMs", "connectMs", "oauthMs", "guestMs", "crmMs", "analyticsMs"]),
     ("rateLimit", &["requests", "perMs"]),

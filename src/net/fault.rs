@@ -113,6 +113,7 @@ impl Failure {
             Fault::Coding { coding, .. } => format!("the answer was in the content coding {coding:?}"),
             Fault::Unreadable { what, .. } => format!("the answer was {what}"),
             Fault::Paused { .. } => "paused".to_owned(),
+            Fault::LimitReached { .. } => "the rate limit is used up".to_owned(),
             Fault::Setup(error) => error.details().message.clone(),
         }
     }

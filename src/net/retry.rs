@@ -10,7 +10,7 @@ use super::budget::{Budget, Reason};
 use super::client::Http;
 use super::exchange::{Answer, Exchange};
 use super::fault::{Failure, Fault};
-use super::limiter::{AdaptiveLimiter, Announcement, Limits, NoTurn, Permit};
+use super::limiter::{AdaptiveLimiter, Announcement, Limits, Permit, TooLate};
 use super::operation::{Operation, RetrySafety};
 use super::retry_after;
 use super::web_socket::{Handshake, WebSocketConnection};
@@ -121,10 +121,10 @@ impl Sender {
                         .await
                     {
                         Ok(Ok(permit)) => Some(permit),
-                        Ok(Err(NoTurn::Paused(wait))) => {
+                        Ok(Err(TooLate::Paused(wait))) => {
                             return Err(failure(options, Fault::Paused { wait }, attempts, None));
                         }
-                        Ok(Err(NoTurn::LimitReached(wait))) => {
+                        Ok(Err(TooLate::LimitReached(wait))) => {
                             return Err(failure(options, Fault::LimitReached { wait }, attempts, None));
                         }
                         Err(_) => {

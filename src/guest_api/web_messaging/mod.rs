@@ -53,7 +53,7 @@ const SESSION: Operation = Operation {
     label: "Guest creation",
     option: "environment or messagingUrl",
     retry: RetrySafety::Repeatable,
-    limit: Some(RateLimitGroup::new(0)),
+    limit: Some(RateLimitGroup::new(0).without_access_token()),
     pool: ConnectionPool::new(0),
     body: BodyStyle::Json,
     is_throttle: no_other_throttle,

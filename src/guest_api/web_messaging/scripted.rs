@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::*;
 use crate::guest_options::{GuestOptions, SignIn};
 use crate::net::client::Http;
+use crate::net::limiter::Limits;
 use crate::net::retry::Policy;
 use crate::net::settings::{ProxyChoice, Settings};
 
@@ -178,7 +179,7 @@ pub(super) fn api_with(server: &Server, change: impl FnOnce(&mut WebMessagingSet
         Settings { connect_timeout: LIMIT, proxy: ProxyChoice::None, max_connections: 4, ..Settings::default() };
     let soon = Duration::from_millis(1);
     let policy = Policy { max_retries: 3, base_delay: soon, max_delay: soon, max_retry_after: LIMIT };
-    let sender = Arc::new(Sender::new(Http::new(settings), policy, 8, None));
+    let sender = Arc::new(Sender::new(Http::new(settings), policy, Limits::in_flight(8)));
     let mut messaging = server.url.join("v1").unwrap();
     messaging.set_scheme("ws").unwrap();
     let mut settings = WebMessagingSettings {

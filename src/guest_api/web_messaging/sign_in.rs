@@ -44,7 +44,7 @@ const fn operation(label: &'static str, retry: RetrySafety, limit: RateLimitGrou
         label,
         option: "environment or apiUrl",
         retry,
-        limit: Some(limit),
+        limit: Some(limit.without_access_token()),
         pool: ConnectionPool::new(0),
         body: BodyStyle::Text,
         is_throttle: no_other_throttle,

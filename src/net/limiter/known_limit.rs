@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::announced::{AnnouncedLimit, Announcement};
 use super::shared_window::SharedWindow;
 use super::sliding_window::SlidingWindow;
-use super::ticket::{NoTurn, Turn};
+use super::ticket::{TooLate, Turn};
 
 #[derive(Debug)]
 pub(super) enum KnownLimit {
@@ -48,7 +48,7 @@ impl KnownLimit {
         };
         match opens {
             Some(opens) if opens <= now => Turn::Now,
-            Some(opens) if opens >= deadline => Turn::Never(NoTurn::LimitReached(opens - now)),
+            Some(opens) if opens >= deadline => Turn::Never(TooLate::LimitReached(opens - now)),
             Some(opens) => Turn::At(opens),
             None => Turn::WhenCalled,
         }
@@ -60,10 +60,10 @@ impl KnownLimit {
         ahead: impl FnOnce() -> usize,
         now: Instant,
         deadline: Instant,
-    ) -> Result<(), NoTurn> {
+    ) -> Result<(), TooLate> {
         let Self::Configured(limit) = self else { return Ok(()) };
         let opens = limit.0.opens(ahead(), now);
-        if opens > now && opens >= deadline { Err(NoTurn::LimitReached(opens - now)) } else { Ok(()) }
+        if opens > now && opens >= deadline { Err(TooLate::LimitReached(opens - now)) } else { Ok(()) }
     }
 
     /// The window and this process's part in it, where others have one too.

@@ -135,8 +135,8 @@ async fn a_call_whose_place_comes_too_late_fails_at_once() {
     let hopeless = async {
         tokio::task::yield_now().await;
         let refused = ask(UPDATE, ms(1600)).await;
-        assert_eq!(refused.unwrap_err(), NoTurn::LimitReached(ms(2002)));
-        assert_eq!(ask(UPDATE, ms(900)).await.unwrap_err(), NoTurn::LimitReached(ms(1001)));
+        assert_eq!(refused.unwrap_err(), TooLate::LimitReached(ms(2002)));
+        assert_eq!(ask(UPDATE, ms(900)).await.unwrap_err(), TooLate::LimitReached(ms(1001)));
         assert_eq!(start.elapsed(), Duration::ZERO);
     };
     let (admitted, ()) = tokio::join!(waiting, hopeless);
@@ -217,4 +217,16 @@ async fn a_limit_that_answers_tell_is_never_overrun() {
     assert_eq!(server.refused.into_inner(), 0);
     // Three whole periods, and a part of the fourth.
     assert!((180..185).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_carries_no_access_token_does_not_count() {
+    let (limiter, start) = (limiter(1), Instant::now());
+    let _held = permit(&limiter, CREATE).await;
+    let free = UPDATE.without_access_token();
+    let permits = join_all((0..10).map(|_| permit(&limiter, free))).await;
+    for permit in permits {
+        permit.accepted(Some(announced(10, 1, PERIOD)));
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }

@@ -55,7 +55,7 @@ pub(crate) use sliding_window::RateLimit;
 use sliding_window::SlidingWindow;
 use state::LimiterState;
 use ticket::Turn;
-pub(crate) use ticket::{NoTurn, Ticket};
+pub(crate) use ticket::{Ticket, TooLate};
 
 /// In flight at first: enough to keep a server on loopback busy, few enough to waste little when the first 429 comes.
 const FIRST_WINDOW: f64 = 24.0;
@@ -165,7 +165,7 @@ impl AdaptiveLimiter {
         group: RateLimitGroup,
         ticket: Ticket,
         deadline: Instant,
-    ) -> Result<Permit<'_>, NoTurn> {
+    ) -> Result<Permit<'_>, TooLate> {
         self.start_sync();
         let now = Instant::now();
         let (position, called) = {

@@ -47,7 +47,10 @@ impl<'a> Permit<'a> {
         if let Some(shared) = &mut state.shared {
             shared.sent(group);
         }
-        state.known.sent(now);
+        if group.has_access_token() {
+            state.with_token += 1;
+            state.known.sent(now);
+        }
         Self { queues, group, sent_at: now, fate: Fate::Lost }
     }
 
@@ -55,7 +58,7 @@ impl<'a> Permit<'a> {
     pub(crate) fn accepted(mut self, announcement: Option<Announcement>) {
         self.fate = Fate::Answered;
         let mut state = lock(self.queues);
-        if let Some(announcement) = announcement {
+        if let Some(announcement) = announcement.filter(|_| self.group.has_access_token()) {
             state.known.learn(announcement, self.sent_at);
         }
         state.accepted(self.group);
@@ -77,7 +80,10 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = lock(self.queues);
         state.groups[self.group.index()].in_flight -= 1;
-        state.known.ended(self.fate);
+        if self.group.has_access_token() {
+            state.with_token -= 1;
+            state.known.ended(self.fate);
+        }
         state.call_next(self.group);
     }
 }

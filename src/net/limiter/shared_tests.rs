@@ -196,7 +196,7 @@ async fn a_call_whose_slot_comes_too_late_fails_at_once() {
     limiter.refresh();
     tokio::time::sleep(ms(10)).await;
     let refused = limiter.admit(CREATE, limiter.ticket(), start + ms(60_000)).await;
-    assert_eq!(refused.unwrap_err(), NoTurn::Paused(ms(90_000)));
+    assert_eq!(refused.unwrap_err(), TooLate::Paused(ms(90_000)));
     assert!(start.elapsed() < ms(20), "{:?}", start.elapsed());
     assert_eq!(fake.creations()[1].max_wait, ms(59_990));
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::time::sleep;
 
 use super::super::shared::{Allowance, SharedLimiter, UsageReport};
-use super::super::{AdaptiveLimiter, Limits, NoTurn, RateLimit, RateLimitGroup};
+use super::super::{AdaptiveLimiter, Limits, RateLimit, RateLimitGroup, TooLate};
 use super::*;
 use crate::shared::window::{window_arguments, window_grant};
 use crate::sync::lock;
@@ -220,7 +220,7 @@ async fn a_call_whose_place_comes_too_late_fails_at_once() {
     sleep(ms(300)).await;
     let start = Instant::now();
     let refused = other.admit(CREATE, other.ticket(), start + ms(500)).await;
-    let Err(NoTurn::LimitReached(wait)) = refused else { panic!("{refused:?}") };
+    let Err(TooLate::LimitReached(wait)) = refused else { panic!("{refused:?}") };
     assert!((ms(500)..ms(720)).contains(&wait) && start.elapsed() < ms(5), "{wait:?} after {:?}", start.elapsed());
 }
 

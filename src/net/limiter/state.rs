@@ -13,7 +13,7 @@ use super::rate::Rate;
 use super::shared::{Allowance, UsageReport, WindowGrant, WindowReport};
 use super::shared_state::{SharedLimiterState, Slot};
 use super::sync::SyncedLimiter;
-use super::ticket::{NoTurn, Ticket, Turn};
+use super::ticket::{Ticket, TooLate, Turn};
 use super::window_sync::SyncedWindow;
 use crate::sync::lock;
 
@@ -34,8 +34,10 @@ pub(super) struct LimiterState {
     max_window: f64,
     /// Where the pace is shared.
     pub(super) shared: Option<SharedLimiterState>,
-    /// The server's limit, where it is known: for all groups together.
+    /// The limit of the access token, where it is known: for all groups together.
     pub(super) known: KnownLimit,
+    /// Requests in flight that carry it.
+    pub(super) with_token: u32,
 }
 
 /// In line by the end of the call, and so by its beginning: what finishes a call goes before what begins another one.
@@ -61,19 +63,25 @@ impl LimiterState {
             max_window,
             shared: sync_wanted.map(|wanted| SharedLimiterState::new(Arc::clone(wanted))),
             known,
+            with_token: 0,
         }
     }
 
-    pub(super) fn check_deadline(&self, now: Instant, deadline: Instant) -> Result<(), NoTurn> {
+    pub(super) fn check_deadline(&self, now: Instant, deadline: Instant) -> Result<(), TooLate> {
         match self.reopens {
-            Some(reopens) if reopens > now && reopens >= deadline => Err(NoTurn::Paused(reopens - now)),
+            Some(reopens) if reopens > now && reopens >= deadline => Err(TooLate::Paused(reopens - now)),
             _ => Ok(()),
         }
     }
 
+    /// A known limit holds for the group.
+    fn is_known(&self, group: RateLimitGroup) -> bool {
+        group.has_access_token() && self.known.is_some()
+    }
+
     /// Nobody waits whose turn comes before that of a newcomer in the group.
     pub(super) fn is_idle(&self, group: RateLimitGroup) -> bool {
-        if self.known.is_some() {
+        if self.is_known(group) {
             self.groups.iter().all(GroupQueue::is_empty)
         } else {
             self.groups[group.index()].is_empty()
@@ -88,10 +96,12 @@ impl LimiterState {
         ticket: Ticket,
         now: Instant,
         deadline: Instant,
-    ) -> Result<(Position, Arc<Notify>), NoTurn> {
+    ) -> Result<(Position, Arc<Notify>), TooLate> {
         let position = (deadline, ticket.0);
-        let queues = self.groups.iter().map(|group| &group.waiting);
-        self.known.check_deadline(|| queues.map(|queue| ahead(queue, position)).sum(), now, deadline)?;
+        if group.has_access_token() {
+            let queues = self.groups.iter().map(|group| &group.waiting);
+            self.known.check_deadline(|| queues.map(|queue| ahead(queue, position)).sum(), now, deadline)?;
+        }
         let called = Arc::new(Notify::new());
         self.groups[group.index()].waiting.insert(position, Arc::clone(&called));
         Ok((position, called))
@@ -135,20 +145,20 @@ impl LimiterState {
             Some(Slot::Now) => {}
             Some(Slot::At(instant)) => return Turn::At(instant),
             Some(Slot::Asked) => return Turn::WhenCalled,
-            Some(Slot::TooLate(wait)) => return Turn::Never(NoTurn::Paused(wait)),
+            Some(Slot::TooLate(wait)) => return Turn::Never(TooLate::Paused(wait)),
             None => match self.groups[group.index()].rate.next() {
                 Some(next) if next > now => return Turn::At(next),
                 _ => {}
             },
         }
-        if !self.known.is_some() {
+        if !self.is_known(group) {
             return Turn::Now;
         }
         let is_earlier = |other: &GroupQueue| other.is_open() && other.first().is_some_and(|first| first < position);
         if self.groups.iter().any(is_earlier) {
             return Turn::WhenCalled;
         }
-        self.known.turn(self.load().0, now, deadline)
+        self.known.turn(self.with_token, now, deadline)
     }
 
     /// The server took a request.

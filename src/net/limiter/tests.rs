@@ -154,7 +154,7 @@ async fn a_call_that_cannot_wait_fails_at_once() {
     let (limiter, start) = (AdaptiveLimiter::new(Limits::in_flight(8)), Instant::now());
     limiter.admit(CREATE, limiter.ticket(), start + NEVER).await.unwrap().throttled(Duration::from_secs(30));
     let refused = limiter.admit(CREATE, limiter.ticket(), start + Duration::from_secs(10)).await;
-    assert_eq!(refused.unwrap_err(), NoTurn::Paused(Duration::from_secs(30)));
+    assert_eq!(refused.unwrap_err(), TooLate::Paused(Duration::from_secs(30)));
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct Ticket(pub(super) u64);
 
 /// The caller's turn comes after its deadline, in so long a time.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoTurn {
+pub(crate) enum TooLate {
     /// The server said 429 and asked for a pause.
     Paused(Duration),
     /// As many requests have been made as the server is known to take.
@@ -24,5 +24,5 @@ pub(super) enum Turn {
     At(Instant),
     /// Whoever changes that calls.
     WhenCalled,
-    Never(NoTurn),
+    Never(TooLate),
 }
