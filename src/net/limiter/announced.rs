@@ -26,23 +26,32 @@ impl Announcement {
     }
 }
 
+/// Processes that share the limit, where it is known that there are others: each has this part of what is left under way.
+const SHARES: u32 = 8;
+/// With others about, an answer older than this says little.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// What is left of a period of which the server told.
 #[derive(Debug)]
 pub(super) struct AnnouncedLimit {
     left: u32,
+    /// Of what is left, one part in so many is for this process.
+    shares: u32,
     /// When the next period begins.
     resets: Instant,
     heard: Instant,
 }
 
 impl AnnouncedLimit {
-    pub(super) fn new(Announcement { count, allowed, reset }: Announcement, now: Instant) -> Self {
-        Self { left: allowed.saturating_sub(count), resets: now + reset, heard: now }
+    pub(super) fn new(Announcement { count, allowed, reset }: Announcement, is_shared: bool, now: Instant) -> Self {
+        // Of a limit that is small, each has more than a few requests all the same.
+        let shares = if is_shared { (allowed / SHARES).clamp(1, SHARES) } else { 1 };
+        Self { left: allowed.saturating_sub(count), shares, resets: now + reset, heard: now }
     }
 
     /// An answer to a request that was sent at `sent_at`.
     pub(super) fn update(&mut self, announcement: Announcement, sent_at: Instant, now: Instant) {
-        let new = Self::new(announcement, now);
+        let new = Self::new(announcement, self.shares > 1, now);
         // Answers overtake one another. One to a request that was sent after the last news is younger; of the others, what
         // leaves least is.
         if sent_at >= self.heard || now >= self.resets || new.left <= self.left {
@@ -53,11 +62,13 @@ impl AnnouncedLimit {
     /// When a request may go beside `in_flight` others, of which the server may have counted none; `None` once one of them is
     /// answered.
     pub(super) fn opens(&self, in_flight: u32, now: Instant) -> Option<Instant> {
+        let is_over = now >= self.resets;
+        let is_old = is_over || (self.shares > 1 && now >= self.heard + FRESH);
         match in_flight {
             // In a new period one request goes ahead and learns what the others have left of it.
-            0 if now >= self.resets || self.left > 0 => Some(now),
+            0 if is_over || self.left >= self.shares => Some(now),
             0 => Some(self.resets),
-            _ => (now < self.resets && in_flight < self.left).then_some(now),
+            _ => (!is_old && (in_flight + 1).saturating_mul(self.shares) <= self.left).then_some(now),
         }
     }
 }
@@ -102,17 +113,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_without_an_answer_may_not_be_counted_yet() {
         let now = Instant::now();
-        let limit = AnnouncedLimit::new(said(7, 10, 30), now);
+        let limit = AnnouncedLimit::new(said(7, 10, 30), false, now);
         assert_eq!([0, 2].map(|in_flight| limit.opens(in_flight, now)), [Some(now), Some(now)]);
         assert_eq!(limit.opens(3, now), None);
-        let used_up = AnnouncedLimit::new(said(10, 10, 30), now);
+        let used_up = AnnouncedLimit::new(said(10, 10, 30), false, now);
         assert_eq!(used_up.opens(0, now), Some(now + Duration::from_secs(30)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_was_overtaken_takes_nothing_back() {
         let now = Instant::now();
-        let mut limit = AnnouncedLimit::new(said(9, 10, 30), now);
+        let mut limit = AnnouncedLimit::new(said(9, 10, 30), false, now);
         limit.update(said(3, 10, 30), now - Duration::from_secs(1), now);
         assert_eq!(limit.left, 1);
         limit.update(said(3, 10, 30), now, now);
@@ -122,9 +133,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn in_a_new_period_one_request_goes_ahead() {
         let now = Instant::now();
-        let limit = AnnouncedLimit::new(said(10, 10, 30), now);
+        let limit = AnnouncedLimit::new(said(10, 10, 30), false, now);
         let later = now + Duration::from_secs(30);
         assert_eq!(limit.opens(0, later), Some(later));
         assert_eq!(limit.opens(1, later), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_others_about_each_has_a_part_of_what_is_left() {
+        let now = Instant::now();
+        let limit = AnnouncedLimit::new(said(76, 100, 30), true, now);
+        assert_eq!([0, 2, 3].map(|in_flight| limit.opens(in_flight, now)), [Some(now), Some(now), None]);
+        let later = now + FRESH;
+        assert_eq!([0, 1].map(|in_flight| limit.opens(in_flight, later)), [Some(later), None]);
+        let little = AnnouncedLimit::new(said(93, 100, 30), true, now);
+        assert_eq!(little.opens(0, now), Some(now + Duration::from_secs(30)));
     }
 }

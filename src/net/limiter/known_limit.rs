@@ -104,11 +104,11 @@ impl KnownLimit {
         }
     }
 
-    /// What an answer says that is no refusal; its request was sent at `sent_at`.
-    pub(super) fn learn(&mut self, announcement: Announcement, sent_at: Instant) {
+    /// What an answer says that is no refusal; its request was sent at `sent_at`. `is_shared`: others use the limit too.
+    pub(super) fn learn(&mut self, announcement: Announcement, is_shared: bool, sent_at: Instant) {
         let now = Instant::now();
         match self {
-            Self::Unknown => *self = Self::Announced(AnnouncedLimit::new(announcement, now)),
+            Self::Unknown => *self = Self::Announced(AnnouncedLimit::new(announcement, is_shared, now)),
             Self::Announced(limit) => limit.update(announcement, sent_at, now),
             Self::Configured(limit) => {
                 limit.0.allow(announcement.allowed);

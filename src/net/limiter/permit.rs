@@ -59,7 +59,8 @@ impl<'a> Permit<'a> {
         self.fate = Fate::Answered;
         let mut state = lock(self.queues);
         if let Some(announcement) = announcement.filter(|_| self.group.has_access_token()) {
-            state.known.learn(announcement, self.sent_at);
+            let is_shared = state.shared.is_some();
+            state.known.learn(announcement, is_shared, self.sent_at);
         }
         state.accepted(self.group);
     }
