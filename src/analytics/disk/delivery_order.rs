@@ -9,7 +9,7 @@ use tokio::time::Instant;
 pub(super) type Sequence = u64;
 
 /// What must be known of every event that waits: one or two hundred bytes of memory for each.
-struct Entry {
+struct OrderEntry {
     /// The guest, hashed: two that collide only wait for one another.
     guest: u64,
     /// The guest's next event.
@@ -21,7 +21,7 @@ struct Entry {
 /// The events that wait.
 #[derive(Default)]
 pub(super) struct DeliveryOrder {
-    entries: HashMap<Sequence, Entry>,
+    entries: HashMap<Sequence, OrderEntry>,
     /// The last event of each guest who has any.
     tails: HashMap<u64, Sequence>,
     /// May be sent now.
@@ -37,7 +37,7 @@ impl DeliveryOrder {
     /// Adds an event behind those of its guest. `due` is for one that has been tried before.
     pub(super) fn add(&mut self, sequence: Sequence, guest: u64, size: usize, due: Option<Instant>) {
         self.bytes += size as u64;
-        self.entries.insert(sequence, Entry { guest, behind: None, size: size as u32 });
+        self.entries.insert(sequence, OrderEntry { guest, behind: None, size: size as u32 });
         match self.tails.insert(guest, sequence).and_then(|tail| self.entries.get_mut(&tail)) {
             Some(tail) => tail.behind = Some(sequence),
             None => match due {

@@ -52,8 +52,8 @@ impl AnnouncedLimit {
     /// An answer to a request that was sent at `sent_at`.
     pub(super) fn update(&mut self, announcement: Announcement, sent_at: Instant, now: Instant) {
         let new = Self::new(announcement, self.shares > 1, now);
-        // Answers overtake one another. One to a request that was sent after the last news is younger; of the others, what
-        // leaves least is.
+        // Answers overtake one another. An answer is newer than the last one if its request was sent after that came. Of
+        // the other answers, the one that leaves the fewest requests counts.
         if sent_at >= self.heard || now >= self.resets || new.left <= self.left {
             *self = new;
         }
@@ -65,7 +65,7 @@ impl AnnouncedLimit {
         let is_over = now >= self.resets;
         let is_old = is_over || (self.shares > 1 && now >= self.heard + FRESH);
         match in_flight {
-            // In a new period one request goes ahead and learns what the others have left of it.
+            // In a new period one request goes first. Its answer says how much of the period is left.
             0 if is_over || self.left >= self.shares => Some(now),
             0 => Some(self.resets),
             _ => (!is_old && (in_flight + 1).saturating_mul(self.shares) <= self.left).then_some(now),

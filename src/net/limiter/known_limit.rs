@@ -54,7 +54,7 @@ impl KnownLimit {
         }
     }
 
-    /// Whether there can be a place in time for a request that has so many others before it.
+    /// Whether a request with this many others before it can have a place in time.
     pub(super) fn check_deadline(
         &mut self,
         ahead: impl FnOnce() -> usize,
@@ -112,7 +112,7 @@ impl KnownLimit {
             Self::Announced(limit) => limit.update(announcement, sent_at, now),
             Self::Configured(limit) => {
                 limit.0.allow(announcement.allowed);
-                // Of several processes' requests each knows its own alone.
+                // The announced count is of all processes' requests; each process knows only its own.
                 if limit.1.is_none() {
                     limit.0.counted(announcement.count, now);
                 }
@@ -120,7 +120,7 @@ impl KnownLimit {
         }
     }
 
-    /// The server said 429: what its answers announced was not what it goes by.
+    /// Notes a 429: the server does not go by what its answers announced.
     pub(super) fn throttled(&mut self) {
         if matches!(self, Self::Announced(_)) {
             *self = Self::Unknown;

@@ -1,7 +1,7 @@
 //! One sliding window for all processes under a known limit: the places that this one got, and what it tells the others.
 //!
-//! A report always says all that the process holds, so that one that is lost, or a server that has forgotten everything,
-//! does no harm for longer than until the next report.
+//! A report always says all that the process holds. A report that is lost, or a server that has lost its memory, therefore
+//! does harm only until the next report.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::shared::{WindowGrant, WindowReport};
 use super::sliding_window::SlidingWindow;
 
-/// A process that holds places reports at least this often; what it holds counts as long as it does.
+/// A process that holds places reports at least this often. What it holds counts as long as it reports.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Answers are gathered for so long before they are told, or for a quarter of a period where that is less: others learn of a
@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// After an exchange that failed the next one waits for so long.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// In so many steps a period is told, so that no process takes much room. Each is rounded to its end.
+/// Steps of a period in a report, so that no process takes much room on the server. Each time is rounded to the end of its
+/// step.
 const STEPS: u64 = 64;
 
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl SharedWindow {
         self.changed();
     }
 
-    /// The process holds something else than before.
+    /// Notes that what the process holds has changed.
     pub(super) fn changed(&mut self) {
         if !std::mem::replace(&mut self.has_changed, true) {
             self.wanted.notify_one();

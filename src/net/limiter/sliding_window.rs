@@ -19,8 +19,8 @@ pub struct RateLimit {
     pub period: Duration,
 }
 
-/// A period is held for longer by this share of it: clocks that are being set run off by half of it at most (NTP slews by
-/// 500 ppm), ours and the server's in opposite directions.
+/// A period is held for longer by this share of it. While NTP sets a clock it runs fast or slow by 500 ppm at most, half of
+/// this share, and our clock and the server's may do so in opposite directions.
 const CLOCK_DRIFT: u32 = 1000;
 
 /// A request that was given up without an answer may still be on its way to the server for so long.
@@ -94,7 +94,8 @@ impl SlidingWindow {
         self.allowed = allowed.max(1);
     }
 
-    /// Others use the same limit, and nothing is known of them: an equal share for each of `processes`, or all of it.
+    /// With `processes`, the limit is an equal share for each of them, because nothing is known of the others; without, it is
+    /// the whole limit.
     pub(super) fn share(&mut self, processes: Option<u32>) {
         self.share = processes.map_or(u32::MAX, |processes| (self.limit() / processes.max(1)).max(1));
     }
@@ -132,7 +133,7 @@ impl SlidingWindow {
         }
     }
 
-    /// When there is a place at the earliest for a request that has so many others before it.
+    /// The earliest time at which a request with this many others before it has a place.
     pub(super) fn opens(&mut self, ahead: usize, now: Instant) -> Instant {
         self.settle(now);
         let (limit, used) = (u64::from(self.limit().min(self.share)), u64::from(self.used()));
@@ -162,8 +163,8 @@ impl SlidingWindow {
         self.in_flight + self.lost.sum
     }
 
-    /// Since when which number of answered requests holds places, in steps of `step` milliseconds: (age in milliseconds,
-    /// requests). No age is greater than the true one.
+    /// The answered requests that hold places, by age in steps of `step` milliseconds: (age in milliseconds, requests). An
+    /// age is never greater than the true one.
     pub(super) fn history(&mut self, now: Instant, step: u64) -> Vec<(u64, u32)> {
         self.settle(now);
         let mut steps: Vec<(u64, u32)> = Vec::new();
