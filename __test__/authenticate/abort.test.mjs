@@ -196,15 +196,15 @@ describe('authenticateGuest, aborted during', () => {
     await auth.authenticateGuest(payload);
   });
 
-  test('its wait at the gate, which a 429 has closed: never sent', async (t) => {
+  test('its wait for the end of a pause that a 429 began: never sent', async (t) => {
     const { double, auth } = await setup(t);
     double.always('create', throttled);
     const controllers = [1, 2, 3].map(() => new AbortController());
     const payload = guest();
     const begin = (own, { signal }) => auth.authenticateGuest(own, { signal }).catch((reason) => reason);
-    // The others come later: theirs could be on its way already when the gate closes.
+    // The others come later: theirs could be on its way already when the pause begins.
     const calls = [begin(payload, controllers[0])];
-    await until(() => auth.metrics().throttled > 0, 'the gate is closed');
+    await until(() => auth.metrics().throttled > 0, 'the pause has begun');
     calls.push(...controllers.slice(1).map((controller) => begin(guest(), controller)));
     await until(() => auth.metrics().liveSessions === 3, 'all of them hold their keys');
     for (const [i, controller] of controllers.entries()) controller.abort(i);
@@ -213,7 +213,7 @@ describe('authenticateGuest, aborted during', () => {
     assert.equal(sent, 1);
     const { liveSessions, inFlight, queued } = auth.metrics();
     assert.deepEqual([liveSessions, inFlight, queued], [0, 0, 0]);
-    // The key is free: a second call gets to the gate as well, and is no duplicate.
+    // The key is free: a second call waits as well, and is no duplicate.
     const again = new AbortController();
     const waiting = auth.authenticateGuest(payload, { signal: again.signal });
     await until(() => auth.metrics().liveSessions === 1, 'the key is reserved again');

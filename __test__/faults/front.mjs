@@ -46,7 +46,7 @@ export class Front {
       certificate: https.createServer(stranger),
       goaway: tls.createServer({ ...trusted, ALPNProtocols: ['h2'] }, sayGoodbye),
     };
-    // A client that refuses a certificate, or goes away, is no news here.
+    // A client that refuses a certificate, or goes away, does not matter here.
     for (const server of Object.values(this.#servers)) {
       for (const event of ['tlsClientError', 'sessionError', 'clientError']) server.on(event, () => {});
     }

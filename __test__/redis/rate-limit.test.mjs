@@ -18,7 +18,7 @@ const MOST_WASTED = 0.1;
 
 /** Longer than the other process takes to begin its call on a busy machine. */
 const RETRY_AFTER_S = 3;
-/** Long enough for it to ask for news and wait for them. */
+/** Long enough for it to ask Redis again and wait for the answer. */
 const QUIET_MS = 1000;
 
 describe('one rate limit for many processes', needsRedis, () => {

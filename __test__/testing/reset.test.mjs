@@ -38,7 +38,7 @@ describe('reset()', () => {
     await isDuplicate(auth, payload);
   });
 
-  test('opens a closed gate, also for calls that wait before it', async (t) => {
+  test('ends a pause, also for calls that wait for its end', async (t) => {
     const auth = await open(t, { maxRetries: 0, timeouts: { totalMs: 300_000 }, maxRetryAfterMs: 60_000 });
     await sandbox.fault({ route: 'create', ...busy });
     await failure(auth.authenticateGuest(guest()), RateLimitedError);

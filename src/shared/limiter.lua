@@ -1,7 +1,7 @@
 -- One pause and one pace for all processes under one rate limit.
 --
 -- KEYS[1]  the state: a hash of numbers; times are milliseconds of Redis's own clock
--- ARGV     group of a 429 that is news (0: none), ms of the pause that it asks for,
+-- ARGV     group of a 429 that began a pause (0: none), ms of the pause that it asks for,
 --          then for each group: requests sent, answers 429, slots wanted, ms that the first in line can wait
 -- answer   epoch, ms until the pause is over,
 --          then for each group: 1 if a pace is in force, slots granted, us to the first, us from one to the next

@@ -17,8 +17,8 @@ const SEEDS = [1, 2, 3];
 /** Names and colours of the strategies. */
 const LOOKS = {
   Backoff: ['back-off alone', 0],
-  Independent: ['a gate per process', 1],
-  Shared: ['the shared gate', 2],
+  Independent: ['a limiter per process', 1],
+  Shared: ['the shared limiter', 2],
 };
 const SERVERS = { FixedWindow: 'fixed window', SlidingWindow: 'sliding window', TokenBucket: 'token bucket' };
 

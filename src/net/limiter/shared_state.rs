@@ -119,7 +119,7 @@ impl SharedLimiterState {
         }
     }
 
-    /// The server said 429; `reopens` where that is news.
+    /// The server said 429; `reopens` where that began a new pause.
     pub(super) fn refused(&mut self, group: RateLimitGroup, reopens: Option<Instant>) {
         self.groups[group.index()].refused += 1;
         self.sync_wanted.notify_one();

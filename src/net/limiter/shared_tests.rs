@@ -181,7 +181,7 @@ async fn slots_from_before_a_pause_are_void() {
     let (limiter, start) = (fake.limiter(), Instant::now());
     limiter.refresh();
     tokio::time::sleep(ms(10)).await;
-    // Its slot comes after a second; the news that are asked for then speak of another epoch.
+    // Its slot comes after a second; the answer that is asked for then speaks of another epoch.
     pass(&limiter).await;
     assert!(start.elapsed() > ms(6000), "{:?}", start.elapsed());
 }
@@ -226,7 +226,7 @@ async fn who_asks_while_a_report_is_under_way_is_in_the_next_one() {
     limiter.refresh();
     tokio::time::sleep(LATENCY + ms(5)).await;
     pass(&limiter).await;
-    // Long enough for news to be wanted again, not so long that a call waits for them.
+    // Long enough for another answer to be wanted, not so long that a call waits for it.
     tokio::time::sleep(ms(500)).await;
     let before = fake.creations().len();
     limiter.refresh();

@@ -26,7 +26,7 @@ const ACCEPTED_PER_STEP: f64 = 16.0;
 pub(super) struct LimiterState {
     /// Nothing is sent until then.
     reopens: Option<Instant>,
-    /// When a 429 last began a pause: answers to requests sent before are old news.
+    /// When a 429 last began a pause: answers to requests sent before it say nothing new.
     paused_at: Option<Instant>,
     pub(super) groups: [GroupQueue; GROUPS],
     /// No window grows beyond the second.
