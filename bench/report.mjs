@@ -26,22 +26,25 @@ const scaled = (figure, by, plus = 0) =>
 /** A line: what it is, and a figure for each column. */
 const line = (label, figureOf) => [label, ...COLUMNS.map((column) => figureOf(column))];
 
+function* saturated(data, load) {
+  yield line(`main-thread CPU for one authentication, ${load}, µs`, (name) => cell(data[name]?.mainUs));
+  yield line(`process CPU for one authentication, ${load}, µs`, (name) => cell(data[name]?.processUs));
+  yield line(`authentications/s on one core, ${load}`, (name) => cell(data[name]?.perSecond));
+  yield line('… as a multiple of (b)', (name) =>
+    cell(data[name] && scaled(data[name].perSecond, 1 / data.undici.perSecond.median)),
+  );
+  yield line('… core used by the client, % (below 95: the server was the limit)', (name) =>
+    cell(data[name] && scaled(data[name].busy, 100)),
+  );
+  const floor = { 'package-3': 'floor-3', 'package-4': 'floor-4' };
+  yield line('process CPU as a multiple of (d)', (name) =>
+    floor[name] ? cell(scaled(data[name].processUs, 1 / data[floor[name]].processUs.median)) : '–',
+  );
+}
+
 const lines = {
-  *throughput(data) {
-    yield line('main-thread CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.mainUs));
-    yield line('process CPU for one authentication, 64 in flight, µs', (name) => cell(data[name]?.processUs));
-    yield line('authentications/s on one core, 64 in flight', (name) => cell(data[name]?.perSecond));
-    yield line('… as a multiple of (b)', (name) =>
-      cell(scaled(data[name].perSecond, 1 / data.undici.perSecond.median)),
-    );
-    yield line('… core used by the client, % (below 95: the server was the limit)', (name) =>
-      cell(scaled(data[name].busy, 100)),
-    );
-    const floor = { 'package-3': 'floor-3', 'package-4': 'floor-4' };
-    yield line('process CPU as a multiple of (d)', (name) =>
-      floor[name] ? cell(scaled(data[name].processUs, 1 / data[floor[name]].processUs.median)) : '–',
-    );
-  },
+  throughput: (data) => saturated(data, '64 in flight'),
+  throughputTls: (data) => saturated(data, 'through TLS, 64 in flight'),
   *latency(data) {
     yield line('latency, 50 ms on every endpoint, warm, 16 in flight: p50, ms', (name) => cell(data[name]?.p50));
     yield line('… p99, ms', (name) => cell(data[name]?.p99));

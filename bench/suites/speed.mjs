@@ -1,5 +1,7 @@
 // CPU, throughput, latency.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, run, runJob, startServer } from '../lib/processes.mjs';
 import { rounds } from '../lib/rounds.mjs';
@@ -23,22 +25,28 @@ const FLOOR = { 'floor-3': { requests: 3 }, 'floor-4': { requests: 4 } };
 const floorProgram = join(root, 'target', 'floor', 'release', 'floor');
 
 /** CPU of the main thread and of the process for an authentication, and how many a second one core makes. */
-export function throughput({ quick, rounds: count, server }) {
+export const throughput = ({ quick, rounds: count, server }) =>
+  saturated({ ...CASES, ...FLOOR }, { quick, count, server });
+
+/**
+ * The same through TLS, with HTTP/2 where the client offers it. Not for (a): it makes a connection for each call, which
+ * would measure nothing but handshakes.
+ */
+export const throughputTls = ({ quick, rounds: count }) =>
+  withTls((server, env) => {
+    const { axios, ...cases } = CASES;
+    return saturated({ ...cases, ...FLOOR }, { quick, count, server, env });
+  });
+
+function saturated(cases, { quick, count, server, env }) {
   const [warmMs, measureMs] = quick ? [800, 500] : [1000, 2000];
-  return rounds({ ...CASES, ...FLOOR }, count, async ({ variant, requests, hasProfile }) => {
+  return rounds(cases, count, async ({ variant, requests, hasProfile }) => {
     await server.reset();
     if (requests) {
-      return run(floorProgram, [server.url, IN_FLIGHT, requests, warmMs, measureMs].map(String));
+      return run(floorProgram, [server.url, IN_FLIGHT, requests, warmMs, measureMs].map(String), env);
     }
-    return runJob({
-      measure: 'throughput',
-      url: server.url,
-      inFlight: IN_FLIGHT,
-      warmMs,
-      measureMs,
-      variant,
-      hasProfile,
-    });
+    const job = { measure: 'throughput', url: server.url, inFlight: IN_FLIGHT, warmMs, measureMs, variant, hasProfile };
+    return runJob(job, { env });
   });
 }
 
@@ -105,29 +113,25 @@ export async function cold({ quick, rounds: count, server }) {
 }
 
 /** Through TLS on loopback: a process's first call, the first after `warmUp()`, and calls on open connections. */
-export async function tls({ quick, rounds: count }) {
-  const server = await startServer({ tls: true });
-  try {
+export const tls = ({ quick, rounds: count }) =>
+  withTls((server, env) => {
     const { axios, undici, 'package-4': own } = CASES;
-    const { file, remove } = await authority(server.ca);
-    const done = await rounds({ axios, undici, 'package-4': own }, count, async ({ variant }) => {
+    return rounds({ axios, undici, 'package-4': own }, count, async ({ variant }) => {
       await server.reset();
-      const job = { measure: 'tls', url: server.url, calls: quick ? 50 : 500, variant };
-      return runJob(job, { env: { NODE_EXTRA_CA_CERTS: file } });
+      return runJob({ measure: 'tls', url: server.url, calls: quick ? 50 : 500, variant }, { env });
     });
-    await remove();
-    return done;
+  });
+
+/** `measure(server, env)` with a server that speaks TLS, and an environment that trusts its certificate. */
+async function withTls(measure) {
+  const server = await startServer({ tls: true });
+  const folder = await mkdtemp(join(tmpdir(), 'guest-bench-'));
+  try {
+    const file = join(folder, 'ca.pem');
+    await writeFile(file, server.ca);
+    return await measure(server, { NODE_EXTRA_CA_CERTS: file });
   } finally {
+    await rm(folder, { recursive: true });
     await server.close();
   }
-}
-
-/** A file with the certificate to trust. */
-async function authority(pem) {
-  const { mkdtemp, rm, writeFile } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
-  const folder = await mkdtemp(join(tmpdir(), 'guest-bench-'));
-  const file = join(folder, 'ca.pem');
-  await writeFile(file, pem);
-  return { file, remove: () => rm(folder, { recursive: true }) };
 }
