@@ -100,6 +100,8 @@ export declare class NativeAuthenticator {
   flush(call: number, abortable: boolean): boolean
   /** Refuses new calls; resolves when the running ones and the deliveries have ended. */
   close(call: number, timeoutMs?: number | undefined | null): void
+  /** For tests: forgets what was learnt from answers. */
+  reset(): void
   /** `{ apiUrl, loginUrl, domain? }` as JSON, for the official SDK. */
   endpoints(): string
   /** Analytics events that wait. */

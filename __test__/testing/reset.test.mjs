@@ -21,7 +21,12 @@ describe('reset()', () => {
 
   async function open(t, changes = {}) {
     await sandbox.reset();
-    const auth = new pkg.GuestAuthenticator({ ...configOf(sandbox), sessionStore: undefined, auditLogCallback() {}, ...changes });
+    const auth = new pkg.GuestAuthenticator({
+      ...configOf(sandbox),
+      sessionStore: undefined,
+      auditLogCallback() {},
+      ...changes,
+    });
     t.after(() => auth.close({ timeoutMs: 0 }));
     return auth;
   }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use genesys_guest_auth::benching::{Allowance, SCRIPT, SharedLimiter, UsageReport, WindowGrant, WindowReport, allowance, arguments};
+use genesys_guest_auth::benching::{
+    Allowance, SCRIPT, SharedLimiter, UsageReport, WindowGrant, WindowReport, allowance, arguments,
+};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use tokio::time::Instant;
 
