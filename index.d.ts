@@ -2,6 +2,7 @@
 
 import type { AuditLogCallback } from './lib/types/audit';
 import type {
+  AuthenticateOptions,
   AuthenticatorConfig,
   CallOptions,
   CloseOptions,
@@ -13,6 +14,14 @@ import type { AnalyticsPayload, AuthenticationResult, GuestAuthResponse, GuestRe
 import type { DeadLetter, DeadLetterPage } from './lib/types/outbox';
 import type { GuestRequestSchemaType } from './lib/types/schema';
 import type { SdkClient } from './lib/types/sdk';
+import type {
+  ExchangedJwt,
+  ExchangedSignIn,
+  RefreshedJwt,
+  RefreshOptions,
+  SignOutOptions,
+  WebMessagingTokensConfig,
+} from './lib/types/web-messaging';
 
 export type * from './lib/types/audit';
 export type * from './lib/types/config';
@@ -23,6 +32,7 @@ export type * from './lib/types/outbox';
 export type * from './lib/types/schema';
 export type { SdkClient } from './lib/types/sdk';
 export type * from './lib/types/store';
+export type * from './lib/types/web-messaging';
 
 /** A shared session store, as this process sees it. */
 export interface SessionStoreMetrics {
@@ -126,11 +136,11 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
    *
    * @throws GuestValidationError, DuplicateSessionError, SessionCapacityError or ClosedError before anything is sent;
    * StoreUnavailableError, too, when the outbox is full or its file cannot be written
-   * @throws TypeError when `attributes` cannot be written as JSON
+   * @throws TypeError when `attributes` cannot be written as JSON, or `options` are not what they must be
    * @throws OAuthError, GuestCreationError and its subclasses, ChannelUnavailableError, TokenSignatureError,
    * NetworkError, TimeoutError or StoreUnavailableError after that; the session key is free again
    */
-  authenticateGuest(payload: GuestRequest, options?: CallOptions): Promise<AuthenticationResult>;
+  authenticateGuest(payload: GuestRequest, options?: AuthenticateOptions): Promise<AuthenticationResult>;
 
   /**
    * Ends a session, so that its key can be used again. An unknown key is not an error.
@@ -162,6 +172,14 @@ export class GuestAuthenticator implements Closable, DeadLetterOffice {
    * @throws SdkNotInstalledError
    */
   getSdkClient(): SdkClient;
+
+  /**
+   * Ends the sign-in of a guest's JWT, which closes all its connections. Needs `guestApi: 'web-messaging'`. One that has
+   * ended already is no error.
+   * @throws GuestForbiddenError (403), RateLimitedError (429), TokenRefreshError, NetworkError or TimeoutError;
+   * GuestConfigError with another `guestApi`; TypeError
+   */
+  signOut(jwt: string, options?: SignOutOptions): Promise<void>;
 
   /** Fetches a token and opens connections, so that the first guest does not wait for them. */
   warmUp(options?: CallOptions): Promise<void>;
@@ -260,6 +278,31 @@ export class GuestContextEnricher implements Closable, DeadLetterOffice {
   deadLetters(page?: DeadLetterPage): Promise<DeadLetter[]>;
   redeliver(ids?: Iterable<string>): Promise<number>;
   discardDeadLetters(ids?: Iterable<string>): Promise<number>;
+  close(options?: CloseOptions): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Trades what guests of web messaging have from their sign-in, for services that need no session. */
+export class WebMessagingTokens implements Closable {
+  /** @throws GuestConfigError */
+  constructor(config: WebMessagingTokensConfig);
+  /**
+   * Trades a sign-in for the guest's JWT. A code can be used once: it is sent again only where it cannot have arrived.
+   * @param deploymentId of the deployment that the guest talks to
+   * @throws OAuthError (401: the guest must sign in again), GuestForbiddenError (403), ChannelUnavailableError (404),
+   * GuestConflictError (409), RateLimitedError (429), GuestCreationError, NetworkError or TimeoutError; TypeError
+   */
+  exchange(deploymentId: string, signIn: ExchangedSignIn, options?: CallOptions): Promise<ExchangedJwt>;
+  /**
+   * Trades a refresh token, which stays good, for another JWT.
+   * @throws TokenRefreshError, RateLimitedError (429), NetworkError or TimeoutError; TypeError
+   */
+  refresh(refreshToken: string, options?: RefreshOptions): Promise<RefreshedJwt>;
+  /**
+   * Ends the sign-in of a JWT, which closes all its connections. One that has ended already is no error.
+   * @throws GuestForbiddenError (403), RateLimitedError (429), TokenRefreshError, NetworkError or TimeoutError; TypeError
+   */
+  revoke(jwt: string, options?: SignOutOptions): Promise<void>;
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -7,6 +7,7 @@ const { GuestContextEnricher } = require('./lib/guest-context-enricher.js');
 const { GuestRequestSchema } = require('./lib/guest-request-schema.js');
 const { GuestTokenManager } = require('./lib/guest-token-manager.js');
 const { OAuthManager } = require('./lib/oauth-manager.js');
+const { WebMessagingTokens } = require('./lib/web-messaging-tokens.js');
 
 module.exports = {
   GuestAuthenticator,
@@ -15,5 +16,6 @@ module.exports = {
   DuplicateSessionGuard,
   GuestTokenManager,
   GuestContextEnricher,
+  WebMessagingTokens,
   ...classes,
 };

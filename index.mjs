@@ -8,6 +8,7 @@ export const {
   DuplicateSessionGuard,
   GuestTokenManager,
   GuestContextEnricher,
+  WebMessagingTokens,
   GuestAuthError,
   GuestConfigError,
   GuestValidationError,

@@ -11,7 +11,10 @@ const { holdForEvents } = require('./keep-alive.js');
 const { native } = require('./native.js');
 const { inspect, refused, write } = require('./payload.js');
 const { resultMaker } = require('./result.js');
+const { guestOptionsOf } = require('./sign-in.js');
+const { revoke } = require('./web-messaging-tokens.js');
 
+/** @typedef {import('./types/config').AuthenticateOptions} AuthenticateOptions */
 /** @typedef {import('./types/config').CallOptions} CallOptions */
 
 /** What `util.inspect` looks for; `node:util` itself is not needed. */
@@ -48,13 +51,14 @@ class GuestAuthenticator extends ReportingInstance {
 
   /**
    * @param {import('./types/guest').GuestRequest} payload
-   * @param {CallOptions} [options]
+   * @param {AuthenticateOptions} [options]
    */
   async authenticateGuest(payload, options) {
     const signal = signalOf(options);
+    const guestOptions = guestOptionsOf(options);
     const number = open(signal);
     const found = inspect(payload);
-    const refusal = this.#core.authenticate(number, signal !== undefined, found, write);
+    const refusal = this.#core.authenticate(number, signal !== undefined, found, write, guestOptions);
     const outcome = refusal === null ? await outcomeOf(number, signal, this.#hasCallbacks) : refused(refusal, found);
     if (outcome instanceof Refusal) {
       this.#audit(outcome.failure.audit);
@@ -105,6 +109,14 @@ class GuestAuthenticator extends ReportingInstance {
    */
   rotateRefreshToken(refreshToken, options) {
     return rotate(this.#core, refreshToken, options);
+  }
+
+  /**
+   * @param {string} jwt
+   * @param {import('./types/web-messaging').SignOutOptions} [options]
+   */
+  async signOut(jwt, options) {
+    await revoke((...given) => this.#core.signOut(...given), jwt, options);
   }
 
   /** @param {CallOptions} [options] */

@@ -44,7 +44,7 @@ impl Enricher {
     /// What the CRM knows of a guest.
     pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> Lookup {
         match &self.crm {
-            Some(crm) => crm.look_up(email, context.deadline).await,
+            Some(crm) => crm.look_up(email, context).await,
             None => Lookup::NoProfile,
         }
     }

@@ -12,6 +12,23 @@ pub struct GuestOptions {
     pub token: Option<Secret>,
 }
 
+impl GuestOptions {
+    /// Reads `{ signIn?, token? }`; none where either is not what it must be.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        let members = Members::parse_own(json)?;
+        let sign_in = match members.get("signIn") {
+            Some(sign_in) => Some(SignIn::from_json(sign_in.get())?),
+            None => None,
+        };
+        let token = match members.get("token") {
+            Some(_) => Some(Secret::new(members.string("token").filter(|token| !token.is_empty())?)),
+            None => None,
+        };
+        Some(Self { sign_in, token })
+    }
+}
+
 /// How a guest has signed in, at the identity provider of the organisation.
 #[derive(Debug, Clone)]
 pub enum SignIn {

@@ -25,6 +25,7 @@ const exported = {
     'invalidateSession',
     'getSessionKey',
     'rotateRefreshToken',
+    'signOut',
     'getAccessToken',
     'getSdkClient',
     'warmUp',
@@ -36,6 +37,7 @@ const exported = {
   OAuthManager: ['getAccessToken', 'close', DISPOSE],
   GuestTokenManager: ['createGuestSession', 'rotateRefreshToken', 'close', DISPOSE],
   GuestContextEnricher: ['enrichAndSync', 'close', DISPOSE],
+  WebMessagingTokens: ['exchange', 'refresh', 'revoke', 'close', DISPOSE],
   DuplicateSessionGuard: ['getSessionKey', 'checkDuplicate', 'invalidate'],
   GuestValidationError: ['format', 'flatten', 'addIssue', 'addIssues'],
 };

@@ -26,9 +26,10 @@ export type GuestAuthenticatedRecord = {
   complianceFlags: ComplianceFlags;
   /**
    * Whether the CRM's attributes reached the guest. `skipped`: there is no CRM, or it does not know the guest (404);
-   * `unavailable`: it gave no usable answer.
+   * `unavailable`: it gave no usable answer. With web messaging, `deferred`: no conversation was started that could carry
+   * them; `partial`: not all of them found room.
    */
-  enrichment?: 'applied' | 'failed' | 'skipped' | 'unavailable';
+  enrichment?: 'applied' | 'failed' | 'skipped' | 'unavailable' | 'deferred' | 'partial';
   /** `X-Genesys-Request-Id` of the creation. */
   requestId?: string;
 };

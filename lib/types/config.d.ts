@@ -1,5 +1,6 @@
 import type { AuditLogCallback } from './audit';
 import type { SessionStore } from './store';
+import type { SignIn } from './web-messaging';
 
 /**
  * What a call may be given besides its arguments.
@@ -10,6 +11,17 @@ export interface CallOptions {
    * stays reserved. Default: none.
    */
   signal?: AbortSignalLike | undefined;
+}
+
+/** What `authenticateGuest` may be given besides the payload. `signIn` and `token` need `guestApi: 'web-messaging'`. */
+export interface AuthenticateOptions extends CallOptions {
+  /** How the guest has signed in. Default: the guest is anonymous. */
+  signIn?: SignIn | undefined;
+  /**
+   * `token` of an earlier `guestData`: the guest's session is resumed, or with `signIn` the guest is signed in. A live
+   * session of this guest is no duplicate. Default: a new guest.
+   */
+  token?: string | undefined;
 }
 
 /**
@@ -240,7 +252,7 @@ export interface OAuthConfig extends HttpOptions, RetryOptions {
   loginUrl?: string | undefined;
   /** Paths, see {@link PathOptions}. */
   paths?: PathOptions | undefined;
-  /** OAuth scope to ask for, space separated. Default `guest:write guest:read`. */
+  /** OAuth scope to ask for, space separated. Default `guest:write guest:read`; none with web messaging. */
   scope?: string | undefined;
   /**
    * Where the access token, and with {@link AuthenticatorConfig} the sessions, are shared. A {@link SessionStore} of your own
@@ -268,6 +280,31 @@ export interface AuthenticatorConfig extends OAuthConfig {
   auditLogCallback?: AuditLogCallback | undefined;
   /** Where the API is, `https://host[:port][/prefix]`. Default: from `environment`. */
   apiUrl?: string | undefined;
+  /**
+   * Which API creates guests: the tutorial's, or Genesys Cloud's own, web messaging. With the latter `channelId` is the id
+   * of a deployment, and `environment` a region or an origin. Default `'engagements'`.
+   */
+  guestApi?: 'engagements' | 'web-messaging' | undefined;
+  /**
+   * `Origin` of the socket's handshake in web messaging, which the deployment's allowed domains are checked against, such
+   * as `https://shop.example`. Default: none is sent.
+   */
+  origin?: string | undefined;
+  /**
+   * Without `crmBaseUrl`: takes the profile from the organisation's external contacts in Genesys Cloud, by e-mail address.
+   * The OAuth client needs the permission `externalContacts:contact:view`. `tier` names the custom field that is the
+   * customer's tier. Default `false`; `true` is `{ tier: 'tier' }`.
+   */
+  contacts?: boolean | { tier?: string | undefined } | undefined;
+  /** The socket of web messaging, `wss://host[:port][/v1]`. Default: from `environment`. */
+  messagingUrl?: string | undefined;
+  /** Where the configuration of deployments is, `https://host[:port]`; for `preflightChannel`. Default: from `environment`. */
+  cdnUrl?: string | undefined;
+  /**
+   * Whether web messaging begins a conversation, with the guest's attributes, as soon as there is a session. Default `false`:
+   * `guestData.customAttributes` holds what the front end shall send with the first message.
+   */
+  startConversation?: boolean | undefined;
   /**
    * Key of the HMAC-SHA-256 that signs guest tokens. Default `${environment}-guest-signing-key`, which is public
    * knowledge: set your own where the server can be told.

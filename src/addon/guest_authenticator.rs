@@ -18,11 +18,13 @@ use crate::authenticator::{Authenticator, Outcome};
 use crate::config::{Config, SessionStoreSettings};
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::guest_options::GuestOptions;
 use crate::json::quote;
 use crate::notice::Notice;
 use crate::secret::Secret;
 use crate::template::Fact;
 use crate::text::{self, Text};
+use crate::validation::GuestRequest;
 
 /// How much of an identifier audit records show, in UTF-16 code units.
 #[napi]
@@ -85,7 +87,8 @@ impl NativeAuthenticator {
 
     /// Resolves with `[guestData, …]`, the facts of the templates without the last two, which are the caller's own. Returns a
     /// `Failure` as JSON where the payload is refused and nothing begins. `write` gives the text of the attributes in a
-    /// request, `{"attributes":…}`; it is called once the rest of the payload is known to be good.
+    /// request, `{"attributes":…}`; it is called once the rest of the payload is known to be good. `options` is
+    /// the JSON of `{ signIn?, token? }`.
     #[napi(catch_unwind)]
     pub fn authenticate<'e>(
         &self,
@@ -94,10 +97,11 @@ impl NativeAuthenticator {
         abortable: bool,
         #[napi(ts_arg_type = "import('./payload').Payload")] payload: Payload<'e>,
         #[napi(ts_arg_type = "(attributes: unknown) => string | undefined")] write: Unknown<'e>,
+        options: Option<String>,
     ) -> napi::Result<Option<String>> {
         let started = Instant::now();
-        let request = match payload::read(env, &payload, write)? {
-            Ok(request) => request,
+        let request = match payload::read(env, &payload, write, self.core.rules())? {
+            Ok(request) => GuestRequest { options: guest_options(options.as_deref())?, ..request },
             Err(refused) => {
                 let failed = self.core.failed(refused.subject(), refused.to_error(), started);
                 return Ok(Some(failure(&failed.error, Some(&failed.audit))));
@@ -165,6 +169,12 @@ impl NativeAuthenticator {
     #[napi(catch_unwind)]
     pub fn rotate(&self, call: u32, refresh_token: String, abortable: bool) {
         self.bridge.begin(call, abortable, self.core.rotate(Secret::new(refresh_token)));
+    }
+
+    /// Resolves when a guest's JWT is revoked.
+    #[napi(catch_unwind)]
+    pub fn sign_out(&self, call: u32, jwt: String, refresh_token: Option<String>, abortable: bool) {
+        self.bridge.begin(call, abortable, self.core.sign_out(Secret::new(jwt), refresh_token.map(Secret::new)));
     }
 
     /// Resolves when a token is there and connections are open.
@@ -260,4 +270,10 @@ pub(super) fn on_notice(bridge: &Arc<BridgeHandle>) -> impl Fn(Notice) + Send + 
         Notice::Store(text) => bridge.warn("SESSION_STORE", text),
         Notice::Crm(text) => bridge.warn("CRM_UNAVAILABLE", text),
     }
+}
+
+/// What `lib/sign-in.js` has checked.
+fn guest_options(json: Option<&str>) -> napi::Result<GuestOptions> {
+    let Some(json) = json else { return Ok(GuestOptions::default()) };
+    GuestOptions::from_json(json).ok_or_else(|| napi::Error::from_reason("signIn and token must be well-formed text"))
 }

@@ -14,6 +14,7 @@ use crate::bearer::GetToken;
 use crate::components::TokenManager;
 use crate::config::TokenManagerConfig;
 use crate::secret::Secret;
+use crate::validation::Rules;
 
 /// Creates guests and rotates their tokens.
 #[napi]
@@ -44,7 +45,7 @@ impl NativeTokenManager {
         #[napi(ts_arg_type = "import('./payload').Payload")] payload: Payload<'e>,
         #[napi(ts_arg_type = "(attributes: unknown) => string | undefined")] write: Unknown<'e>,
     ) -> napi::Result<Option<String>> {
-        let request = match payload::read(env, &payload, write)? {
+        let request = match payload::read(env, &payload, write, Rules::default())? {
             Ok(request) => request,
             Err(refused) => return Ok(Some(failure(&refused.to_error(), None))),
         };

@@ -1,7 +1,7 @@
 //! The boundary to Node.js: options in, results out, errors, callbacks, abort, life and death. Nothing else knows napi.
 //!
 //! - [`guest_authenticator`], [`oauth_manager`], [`guest_token_manager`], [`guest_context_enricher`],
-//!   [`duplicate_session_guard`]: the native halves of the exported classes, one a file
+//!   [`duplicate_session_guard`], [`web_messaging_tokens`]: the native halves of the exported classes, one a file
 //! - [`bridge`]: one environment's connection to the core; [`message`]: what it tells JavaScript, in batches
 //! - [`payload`]: a guest request, read from a JavaScript value as zod reads it
 //! - [`session_store`]: a session store's functions, called
@@ -34,6 +34,7 @@ mod payload;
 mod runtime;
 mod session_store;
 mod text;
+mod web_messaging_tokens;
 
 /// Requests are allocated by one thread and freed by another, which costs the system's allocator a sixth of all CPU time.
 #[global_allocator]

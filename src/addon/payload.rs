@@ -10,7 +10,7 @@ use super::node_api::{Js, Value};
 use crate::audit::Subject;
 use crate::error::{Code, Error};
 use crate::text::Text;
-use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, validate};
+use crate::validation::{Candidate, Field, Given, GuestRequest, Key, Length, Refusal, Rules, validate_for};
 
 /// Where what was found stands in a `Payload`. An element of an array costs a third of a property of an object.
 #[napi]
@@ -126,14 +126,15 @@ impl Refused {
     }
 }
 
-/// A request that passed. `write` gives the JSON text of its attributes, asked last, or `undefined` where they have none.
+/// A request that passed. `write` gives the JSON text of its attributes, asked last, or `undefined` where they have none. `rules` are the API's.
 pub(super) fn read<'e>(
     env: Env,
     payload: &Payload<'e>,
     write: Unknown<'e>,
+    rules: Rules,
 ) -> napi::Result<Result<GuestRequest, Refused>> {
     let js = Js::new(env);
-    let mut request = match judge(&js, payload)? {
+    let mut request = match judge(&js, payload, rules)? {
         Ok(request) => request,
         Err(refusal) => return Ok(Err(Refused::Invalid(refusal))),
     };
@@ -155,22 +156,23 @@ pub fn validate_payload(
     env: Env,
     #[napi(ts_arg_type = "import('./payload').Payload")] payload: Payload<'_>,
 ) -> napi::Result<Option<String>> {
-    Ok(judge(&Js::new(env), &payload)?.err().map(|refusal| refusal.issues.to_json()))
+    Ok(judge(&Js::new(env), &payload, Rules::default())?.err().map(|refusal| refusal.issues.to_json()))
 }
 
-fn judge<'e>(js: &Js<'e>, payload: &Payload<'e>) -> napi::Result<Result<GuestRequest, Refusal>> {
+fn judge<'e>(js: &Js<'e>, payload: &Payload<'e>, rules: Rules) -> napi::Result<Result<GuestRequest, Refusal>> {
     let field =
         |key: Key| napi::Result::Ok(Field { given: payload.given(js, key)?, present: payload.has(1 << key as u32) });
     if !payload.has(PayloadTrait::IsObject as u32) {
         return Ok(Err(Refusal::not_an_object(payload.given(js, Key::Email)?.received())));
     }
-    Ok(validate(Candidate {
+    let candidate = Candidate {
         email: field(Key::Email)?,
         consent: field(Key::Consent)?,
         channel_id: field(Key::ChannelId)?,
         name: field(Key::Name)?,
         attributes: field(Key::Attributes)?,
-    }))
+    };
+    Ok(validate_for(candidate, rules))
 }
 
 impl<'e> Payload<'e> {

@@ -40,7 +40,7 @@ use crate::sessions::reservation::Reservation;
 use crate::sessions::shared::Warn;
 use crate::shared::{self, SharedStore};
 use crate::signature::TokenVerifier;
-use crate::validation::GuestRequest;
+use crate::validation::{GuestRequest, Rules};
 
 /// Each part of a call ends by the deadline on its own and says what it waited for; this is for the rest.
 const GRACE: Duration = Duration::from_millis(100);
@@ -141,11 +141,12 @@ impl Authenticator {
         let client_secret = credentials.client_secret.clone();
         let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), access_token));
         let timeout = api.timeout;
-        let uses_token = web_messaging.is_none();
+        let uses_token = web_messaging.is_none() || reports.contacts.is_some();
+        let bearer = || BearerSender { sender: Arc::clone(&sender), tokens: Tokens::Managed(Arc::clone(&oauth)) };
         let api: Arc<dyn GuestApi> = match web_messaging {
             Some(settings) => Arc::new(WebMessaging::new(&sender, settings, client_secret)),
             None => Arc::new(Engagements {
-                bearer: BearerSender { sender: Arc::clone(&sender), tokens: Tokens::Managed(Arc::clone(&oauth)) },
+                bearer: bearer(),
                 endpoints: api.endpoints,
                 verifier: TokenVerifier::new(&api.signing_key),
                 timeout: api.timeout,
@@ -155,8 +156,13 @@ impl Authenticator {
             .webhook
             .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::clone(&on_notice)))
             .transpose()?;
+        let crm = match (reports.crm, reports.contacts) {
+            (Some((base, timeout)), _) => Some(Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
+            (None, Some(contacts)) => Some(Crm::contacts(bearer(), contacts, on_notice)),
+            (None, None) => None,
+        };
         let enricher = Enricher {
-            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
+            crm,
             api: Some(Arc::clone(&api)),
             outbox,
             auditor: reports.auditor,
@@ -201,6 +207,12 @@ impl Authenticator {
             };
             outcome.map_err(|error| own.failed(Subject::of(&request), error, started))
         })
+    }
+
+    /// What a payload must be beside valid.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.0.api.rules()
     }
 
     /// The record of a call that failed, also of one that was refused or aborted before it came here.
@@ -298,7 +310,10 @@ impl Inner {
         let context = CallContext::new(self.traffic.total_timeout);
         self.sender.limiter.refresh();
         let session_key = session_key(&request.email.as_str().into(), &request.channel_id);
-        let mut session = self.sessions.reserve(session_key.lossless()).await?;
+        let mut session = match self.api.returning(request) {
+            Some(guest_id) => self.sessions.reserve_for(session_key.lossless(), &guest_id).await?,
+            None => self.sessions.reserve(session_key.lossless()).await?,
+        };
         let admitted = async {
             let place = self.enricher.admit(&context).await?;
             Ok((place, self.admitted(request, &session, &context).await?))
@@ -310,10 +325,12 @@ impl Inner {
                 return Err(error);
             }
         };
+        let hash = |text: &str| self.sessions.hasher().hash(text);
         if self.api.resolves_conflicts() {
             let guest = &created.guest;
-            let refresh_token = guest.refresh_token.as_ref().map(|token| self.sessions.hasher().hash(token.expose()));
-            session.belongs_to(guest, refresh_token);
+            session.belongs_to(Some(guest), guest.refresh_token.as_ref().map(|token| hash(token.expose())));
+        } else {
+            session.belongs_to(None, Some(hash(&created.guest.id)));
         }
 
         let attributes = request.attributes.as_ref().map(|raw| raw.get());

@@ -1,5 +1,9 @@
 //! What the tutorial's other classes are configured with: parts of the whole, in the same JSON.
 
+use std::time::Duration;
+
+use url::Url;
+
 use super::fields::Fields;
 use super::groups::{Api, Reports, Traffic};
 use super::{defaults, parse, store};
@@ -24,6 +28,17 @@ pub struct OAuthConfig {
 pub struct TokenManagerConfig {
     /// The Guest API.
     pub api: Api,
+    /// How requests are made and repeated.
+    pub traffic: Traffic,
+}
+
+/// A configuration for tokens of web messaging. No OAuth client is needed.
+#[derive(Debug, Clone)]
+pub struct WebMessagingTokensConfig {
+    /// The API's origin, with a path prefix if there is one.
+    pub api: Url,
+    /// Limit for one exchange.
+    pub timeout: Duration,
     /// How requests are made and repeated.
     pub traffic: Traffic,
 }
@@ -58,6 +73,17 @@ impl TokenManagerConfig {
         let fields = Fields::new(&value)?;
         let environment = defaults::environment(&fields)?;
         Ok(Self { api: defaults::api(&fields, &environment)?, traffic: defaults::traffic(&fields)? })
+    }
+}
+
+impl WebMessagingTokensConfig {
+    /// Reads the JSON form.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let value = parse(json)?;
+        let fields = Fields::new(&value)?;
+        let environment = defaults::environment(&fields)?;
+        let timeout = defaults::api(&fields, &environment)?.timeout;
+        Ok(Self { api: environment.api, timeout, traffic: defaults::traffic(&fields)? })
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
         Some(text) => Some(base_url("crmBaseUrl", text, insecure)?),
         None => None,
     };
-    let crm_timeout = timeout(timeouts.as_ref(), "crmMs", CRM_TIMEOUT)?;
+    let crm_timeout = crm_timeout(fields)?;
     let signer = match fields.secret("analyticsSigningSecret")? {
         Some(secret) => {
             Some(Signer::new(&secret).ok_or_else(|| fields.error("analyticsSigningSecret", Rule::SigningSecret))?)
@@ -151,10 +151,15 @@ pub(super) fn reports(fields: &Fields<'_>, client_secret: Option<&Secret>) -> Re
         _ => return Err(fields.error("auditEmail", Rule::AuditEmail)),
     };
     let outbox = outbox::read(fields)?;
-    Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), webhook, outbox, auditor: Auditor(email) })
+    Ok(Reports { crm: crm.map(|url| (url, crm_timeout)), contacts: None, webhook, outbox, auditor: Auditor(email) })
 }
 
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
+/// Limit for a profile lookup.
+pub(super) fn crm_timeout(fields: &Fields<'_>) -> Result<Duration, Error> {
+    timeout(fields.inner("timeouts")?.as_ref(), "crmMs", CRM_TIMEOUT)
+}
 
 fn timeout(timeouts: Option<&Fields<'_>>, field: &str, default: Duration) -> Result<Duration, Error> {
     timeouts.map_or(Ok(default), |timeouts| timeouts.millis(field, default, 1, DAY_MS))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::analytics::{OutboxSettings, Webhook};
 use crate::audit::Auditor;
+use crate::crm::contacts::ContactsSettings;
 use crate::guest_api::Endpoints;
 use crate::net::{Policy, RateLimit, Settings};
 use crate::secret::Secret;
@@ -39,6 +40,8 @@ pub struct Traffic {
 pub struct Reports {
     /// Base URL of the CRM and the limit for a lookup.
     pub crm: Option<(url::Url, Duration)>,
+    /// External contacts, where they stand in for a CRM.
+    pub contacts: Option<ContactsSettings>,
     /// The analytics webhook.
     pub webhook: Option<Webhook>,
     /// Where events are kept until they are delivered; None → in memory.

@@ -19,7 +19,7 @@ pub use crate::guest_api::web_messaging::WebMessagingSettings;
 use crate::oauth::Credentials;
 pub use crate::sessions::custom::CustomStore;
 pub use crate::shared::settings::SessionStoreSettings;
-pub use components::{EnricherConfig, OAuthConfig, TokenManagerConfig};
+pub use components::{EnricherConfig, OAuthConfig, TokenManagerConfig, WebMessagingTokensConfig};
 use fields::Fields;
 pub use groups::{Api, Reports, Traffic};
 pub(crate) use rule::Rule;
@@ -63,7 +63,10 @@ impl Config {
         Ok(Self {
             api,
             web_messaging,
-            reports: defaults::reports(&fields, Some(&credentials.client_secret))?,
+            reports: Reports {
+                contacts: web_messaging::contacts(&fields, &environment)?,
+                ..defaults::reports(&fields, Some(&credentials.client_secret))?
+            },
             max_sessions: fields.whole("maxSessions", defaults::MAX_SESSIONS, 1, 1_000_000_000)? as usize,
             store: store::store(&fields)?.map(SessionStoreSettings::Redis),
             preflight_channel: fields.flag("preflightChannel", false)?,

@@ -41,6 +41,8 @@ pub(crate) enum Rule {
         "must be a region or an origin where guestApi is 'web-messaging'; for anything else give messagingUrl and cdnUrl"
     )]
     NoMessaging,
+    #[error("must be true, false, or {{ tier: 'the name of a custom field' }}")]
+    Contacts,
     #[error("must be an origin (https://shop.example) or a host, without blanks")]
     OriginHeader,
 

@@ -1,17 +1,23 @@
-//! `guestApi` and the fields that belong to web messaging.
+//! `guestApi` and the other fields of Genesys Cloud's own.
 
 use http::HeaderValue;
+use serde_json::Value;
 use url::Url;
 
+use super::defaults;
 use super::fields::Fields;
 use super::groups::Api;
 use super::rule::Rule;
+use crate::crm::contacts::ContactsSettings;
 use crate::environment::{Environment, base};
 use crate::error::Error;
 use crate::guest_api::web_messaging::WebMessagingSettings;
 
 /// The socket's path, where `messagingUrl` has none.
 const SOCKET_PATH: &str = "/v1";
+
+/// The custom field of a contact that is its tier, where none is named.
+const TIER: &str = "tier";
 
 /// What web messaging needs; none with the engagements API.
 pub(super) fn read(
@@ -67,4 +73,25 @@ fn origin(fields: &Fields<'_>) -> Result<Option<HeaderValue>, Error> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     let value = HeaderValue::from_str(text).ok().filter(|_| is_plain);
     value.map(Some).ok_or_else(|| fields.error("origin", Rule::OriginHeader))
+}
+
+/// The organisation's external contacts, where no CRM of its own is given.
+pub(super) fn contacts(fields: &Fields<'_>, environment: &Environment) -> Result<Option<ContactsSettings>, Error> {
+    let tier = match fields.get("contacts") {
+        None | Some(Value::Bool(false)) => return Ok(None),
+        Some(Value::Bool(true)) => None,
+        Some(Value::Object(_)) => match fields.inner("contacts")? {
+            Some(contacts) => contacts.text("tier")?,
+            None => None,
+        },
+        Some(_) => return Err(fields.error("contacts", Rule::Contacts)),
+    };
+    if fields.text("crmBaseUrl")?.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(ContactsSettings {
+        api: environment.api.clone(),
+        tier: tier.unwrap_or(TIER).to_owned(),
+        timeout: defaults::crm_timeout(fields)?,
+    }))
 }

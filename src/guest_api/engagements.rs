@@ -25,7 +25,7 @@ use crate::net::redact::COMPONENT;
 use crate::net::retry::SendOptions;
 use crate::secret::Secret;
 use crate::signature::TokenVerifier;
-use crate::validation::GuestRequest;
+use crate::validation::{GuestRequest, Rules};
 
 /// Genesys limits each kind of call by itself.
 pub(crate) const CREATIONS: RateLimitGroup = RateLimitGroup::new(0);
@@ -179,6 +179,10 @@ impl Engagements {
 }
 
 impl GuestApi for Engagements {
+    fn rules(&self) -> Rules {
+        Rules::default()
+    }
+
     fn check(&self, request: &GuestRequest) -> Result<(), Error> {
         let options = &request.options;
         let given = [("signIn", options.sign_in.is_some()), ("token", options.token.is_some())];
@@ -186,6 +190,10 @@ impl GuestApi for Engagements {
             Some((name, _)) => Err(Error::config(name, ForWebMessaging)),
             None => Ok(()),
         }
+    }
+
+    fn returning(&self, _: &GuestRequest) -> Option<String> {
+        None
     }
 
     fn create<'a>(

@@ -14,8 +14,9 @@ use crate::crm::Profile;
 use crate::error::Error;
 use crate::guest::{Guest, Refreshed};
 use crate::secret::Secret;
-use crate::validation::GuestRequest;
+use crate::validation::{GuestRequest, Rules};
 pub use engagements::Endpoints;
+pub use web_messaging::sign_in::GuestGrant;
 use web_messaging::socket::OpenSession;
 
 /// A guest of whom the API knows.
@@ -38,8 +39,14 @@ pub(crate) enum Channel {
 
 /// One of the APIs. A call asks it in the order of its methods.
 pub(crate) trait GuestApi: Send + Sync {
+    /// What a payload must be beside valid.
+    fn rules(&self) -> Rules;
+
     /// Whether a request that is valid is one for this API.
     fn check(&self, request: &GuestRequest) -> Result<(), Error>;
+
+    /// Whose session a call resumes, where it is one of a guest that is known: the guest's id.
+    fn returning(&self, request: &GuestRequest) -> Option<String>;
 
     /// What the API says of a channel.
     fn channel<'a>(&'a self, channel_id: &'a str, context: &'a CallContext) -> BoxFuture<'a, Result<Channel, Error>>;

@@ -1,5 +1,7 @@
 //! A request that is ready to be sent, and the answer that was read to its end.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -7,6 +9,8 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
 use reqwest::Request;
 use url::Url;
+
+use crate::json::Members;
 
 /// The largest answer that is read. A guest answer has about 1 KiB; more than this is a mistake or an attack.
 pub(crate) const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -99,6 +103,12 @@ impl Answer {
         self.headers.get("inin-correlation-id")?.to_str().ok().map(str::to_owned)
     }
 
+    /// `code` of a body that is an error of the API's.
+    pub(crate) fn error_code(&self) -> Option<String> {
+        let text = self.text();
+        Members::parse(&text)?.string("code").map(std::borrow::Cow::into_owned)
+    }
+
     /// The body as text: what is not UTF-8 becomes U+FFFD and a byte order mark is dropped, as axios reads it. Of a body
     /// with something else in it than UTF-8, the first 64 KiB.
     pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
@@ -109,6 +119,12 @@ impl Answer {
             Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_UNREADABLE_BYTES)]),
         }
     }
+}
+
+/// The time of the answer that has these headers, by the server's clock where it tells it, in seconds since 1970.
+pub(crate) fn server_time(headers: &HeaderMap) -> f64 {
+    let date = headers.get(header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    date.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// `host:port` for messages: never the path, which may hold an e-mail address, nor credentials.

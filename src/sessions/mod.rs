@@ -2,6 +2,7 @@
 //!
 //! - [`key`]: session keys, and the hashes under which everything is kept
 //! - [`reservation`]: a key that one call has reserved, in either of the two
+//! - [`taken_over`]: a session that its own guest comes back to
 //! - [`memory`]: the sessions of one process
 //! - [`shared`]: the sessions in a store that several processes share, and what happens while it is away
 //! - [`store`]: what such a store must do, and [`step`] in which time; [`custom`] does it with functions of the user's own
@@ -15,10 +16,12 @@ pub(crate) mod reservation;
 pub(crate) mod shared;
 pub(crate) mod step;
 pub(crate) mod store;
+pub(crate) mod taken_over;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -30,6 +33,7 @@ use memory::MemorySessions;
 use reservation::Reservation;
 use shared::SharedSessions;
 use store::{Rotated, StoreMetrics};
+use taken_over::TakenOver;
 
 /// The sessions of an instance.
 #[derive(Clone)]
@@ -48,6 +52,22 @@ impl Sessions {
         }
     }
 
+    /// The same for a guest with this id: its own live session is no duplicate. A store of the user's own cannot tell whose a
+    /// session is.
+    pub(crate) async fn reserve_for(&self, session_key: &str, guest_id: &str) -> Result<Reservation, Error> {
+        let guest = self.hasher().hash(guest_id);
+        let own = match self {
+            Self::Memory(sessions) => sessions.session_of(session_key, guest),
+            Self::Shared(sessions) => Box::pin(sessions.session_of(session_key, guest)).await,
+        };
+        let Some(key) = own else { return self.reserve(session_key).await };
+        let sessions = self.clone();
+        let keep = move |ends_at| {
+            async move { sessions.prolong(Rotated { used: guest, fresh: guest, ends_at }).await }.boxed()
+        };
+        Ok(Reservation::TakenOver(TakenOver { key, keep: Box::new(keep) }))
+    }
+
     /// Ends a session or a reservation, whoever made it.
     pub(crate) async fn invalidate(&self, session_key: &str) -> Result<(), Error> {
         match self {
@@ -62,7 +82,10 @@ impl Sessions {
         let hash = |token: &Secret| self.hasher().hash(token.expose());
         // Where the server gives no new one, the old one goes on.
         let (used, next) = (hash(used), hash(fresh.refresh_token.as_ref().unwrap_or(used)));
-        let rotated = Rotated { used, fresh: next, ends_at: Instant::now() + fresh.expires_in };
+        self.prolong(Rotated { used, fresh: next, ends_at: Instant::now() + fresh.expires_in }).await;
+    }
+
+    async fn prolong(&self, rotated: Rotated) {
         match self {
             Self::Memory(sessions) => sessions.rotated(rotated),
             Self::Shared(sessions) => Box::pin(sessions.rotated(rotated)).await,

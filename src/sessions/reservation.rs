@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::key::KeyHash;
 use super::memory::MemoryReservation;
 use super::shared::reservation::SharedReservation;
+use super::taken_over::TakenOver;
 use crate::guest::Guest;
 
 /// A session key that one call has reserved. Dropping it releases the key.
@@ -12,6 +13,8 @@ pub(crate) enum Reservation {
     Memory(MemoryReservation),
     /// Boxed: a call whose sessions are in memory must not carry the room for this.
     Shared(Box<SharedReservation>),
+    /// A live session of the same guest: there is nothing to release.
+    TakenOver(TakenOver),
 }
 
 impl Reservation {
@@ -19,14 +22,16 @@ impl Reservation {
         match self {
             Self::Memory(reservation) => reservation.key(),
             Self::Shared(reservation) => reservation.key(),
+            Self::TakenOver(session) => session.key,
         }
     }
 
-    /// Tells whom the session will belong to, and the hash of his refresh token.
-    pub(crate) fn belongs_to(&mut self, guest: &Guest, refresh_token: Option<KeyHash>) {
+    /// Tells whom the session will belong to, where the store may keep that, and the hash of his refresh token or of his id.
+    pub(crate) fn belongs_to(&mut self, guest: Option<&Guest>, refresh_token: Option<KeyHash>) {
         match self {
             Self::Memory(reservation) => reservation.belongs_to(refresh_token),
             Self::Shared(reservation) => reservation.belongs_to(guest, refresh_token),
+            Self::TakenOver(_) => {}
         }
     }
 
@@ -48,6 +53,7 @@ impl Reservation {
         match self {
             Self::Memory(reservation) => reservation.keep(life),
             Self::Shared(reservation) => Box::pin(reservation.keep(ends_at)).await,
+            Self::TakenOver(session) => (session.keep)(ends_at).await,
         }
     }
 }

@@ -45,6 +45,11 @@ pub(crate) trait SessionStore: Send + Sync {
     /// that is over, or somebody else's by now.
     fn rotated(&self, rotated: Rotated, until: Instant) -> StoreFuture<'_, ()>;
 
+    /// Whether the key's live session is one of the guest with this hash.
+    fn is_of(&self, _key: KeyHash, _guest: KeyHash, _until: Instant) -> StoreFuture<'_, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// The guest that a process has left with this key, if the store keeps guests.
     fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>>;
 
@@ -65,7 +70,7 @@ pub(crate) struct SessionCommit {
     pub(crate) owner: OwnerToken,
     pub(crate) ends_at: Instant,
     pub(crate) guest: Option<Guest>,
-    /// The hash of the guest's refresh token.
+    /// The hash of the guest's refresh token, or in web messaging of the guest's id.
     pub(crate) refresh_token: Option<KeyHash>,
 }
 

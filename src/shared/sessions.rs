@@ -130,6 +130,19 @@ impl RedisSessions {
         Ok(())
     }
 
+    async fn has_session_of(&self, key: KeyHash, guest: KeyHash, until: Instant) -> Result<bool, Error> {
+        let (noted, name) = (self.of_refresh_token(guest), self.session(key));
+        let redis = self.0.store.redis();
+        let found: Option<Vec<u8>> = redis.run(until, |_| Command::new("GET").key(&noted)).await?;
+        let Some(owner) =
+            found.and_then(|found| noted_session(&found)).and_then(|(of, owner)| (of == key).then_some(owner))
+        else {
+            return Ok(false);
+        };
+        let live: Option<Vec<u8>> = redis.run(until, |_| Command::new("GET").key(&name)).await?;
+        Ok(live == Some(session(owner)))
+    }
+
     /// The guest, encrypted, and how long the store keeps him.
     fn encrypted(&self, key: KeyHash, guest: &Guest) -> Option<(Vec<u8>, Duration)> {
         let is_refreshable = guest.refresh_token.is_some();
@@ -229,6 +242,10 @@ impl SessionStore for RedisSessions {
 
     fn rotated(&self, rotated: Rotated, until: Instant) -> StoreFuture<'_, ()> {
         self.prolong(rotated, until).boxed()
+    }
+
+    fn is_of(&self, key: KeyHash, guest: KeyHash, until: Instant) -> StoreFuture<'_, bool> {
+        self.has_session_of(key, guest, until).boxed()
     }
 
     fn known(&self, key: KeyHash) -> BoxFuture<'_, Option<KnownGuest>> {

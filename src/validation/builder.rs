@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Candidate, Field, Given, GuestRequest, validate};
 use crate::error::{Code, Error};
+use crate::guest_options::{GuestOptions, SignIn};
+use crate::secret::Secret;
 use crate::text::Text;
 
 /// Makes a [`GuestRequest`], judged as the payload of a JavaScript caller is.
@@ -15,6 +17,7 @@ pub struct GuestRequestBuilder {
     consent: Option<bool>,
     name: Option<Text>,
     attributes: Option<Map<String, Value>>,
+    options: GuestOptions,
 }
 
 impl GuestRequest {
@@ -40,6 +43,7 @@ impl GuestRequest {
             consent: None,
             name: None,
             attributes: None,
+            options: GuestOptions::default(),
         }
     }
 }
@@ -66,9 +70,23 @@ impl GuestRequestBuilder {
         self
     }
 
+    /// How the guest has signed in. Needs web messaging.
+    #[must_use]
+    pub fn sign_in(mut self, sign_in: SignIn) -> Self {
+        self.options.sign_in = Some(sign_in);
+        self
+    }
+
+    /// The guest's token of an earlier call. Needs web messaging.
+    #[must_use]
+    pub fn token(mut self, token: Secret) -> Self {
+        self.options.token = Some(token);
+        self
+    }
+
     /// The request, or an error with [`Code::ValidationFailed`] and all issues, as zod writes them.
     pub fn build(self) -> Result<GuestRequest, Error> {
-        let Self { email, channel_id, consent, name, attributes } = self;
+        let Self { email, channel_id, consent, name, attributes, options } = self;
         let field = |given| Field { present: !matches!(given, Given::Undefined), given };
         let mut request = validate(Candidate {
             email: field(Given::Text(email)),
@@ -81,6 +99,7 @@ impl GuestRequestBuilder {
         let attributes = attributes.map(|attributes| to_raw_value(&attributes)).transpose();
         request.attributes =
             attributes.map_err(|_| Error::new(Code::ValidationFailed, "attributes cannot be written as JSON"))?;
+        request.options = options;
         Ok(request)
     }
 }

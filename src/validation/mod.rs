@@ -166,8 +166,20 @@ impl Refusal {
     }
 }
 
-/// Decides. The request comes without its attributes: their JSON text is made once the rest is known to be good.
+/// What an API wants of a payload beside the schema.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Whether a channel is a deployment of web messaging, whose id is a UUID.
+    pub channel_is_deployment: bool,
+}
+
+/// Decides by the schema alone.
 pub fn validate(candidate: Candidate) -> Result<GuestRequest, Refusal> {
+    validate_for(candidate, Rules::default())
+}
+
+/// Decides. The request comes without its attributes: their JSON text is made once the rest is known to be good.
+pub fn validate_for(candidate: Candidate, rules: Rules) -> Result<GuestRequest, Refusal> {
     let mut issues = Issues::default();
     let email = issues.field(Key::Email, candidate.email, |issues, given| {
         let email = issues.string(Key::Email, given)?;
@@ -190,6 +202,8 @@ pub fn validate(candidate: Candidate) -> Result<GuestRequest, Refusal> {
             (None, None) => None,
         };
         issues.0.extend(short.map(|origin| Issue::of(Key::ChannelId, Problem::TooShort { origin })));
+        let is_odd = channel_id.as_ref().is_some_and(|id| !id.as_str().is_empty() && !is_deployment_id(id.as_str()));
+        issues.report(rules.channel_is_deployment && is_odd, Key::ChannelId, Problem::NotAUuid);
         channel_id
     });
     let name = issues.field(Key::Name, candidate.name, |issues, given| {
@@ -223,6 +237,11 @@ pub fn validate(candidate: Candidate) -> Result<GuestRequest, Refusal> {
             Err(Refusal { issues, email, consent: consent.unwrap_or_default(), channel_id })
         }
     }
+}
+
+/// Whether a text is the id of a deployment of web messaging: a UUID as RFC 9562 §4 writes it.
+pub(crate) fn is_deployment_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// The keys of the schema, in its order.

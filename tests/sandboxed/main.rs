@@ -7,3 +7,4 @@ mod life;
 mod rate_limit;
 mod shared;
 mod stage;
+mod web_messaging;

@@ -21,6 +21,7 @@ import {
   GuestContextEnricher,
   GuestTokenManager,
   OAuthManager,
+  WebMessagingTokens,
 } from 'genesys-guest-auth';
 
 // Nothing is exported as a value by accident.
@@ -31,6 +32,7 @@ expectTypeOf<keyof typeof everything>().toEqualTypeOf<
   | 'DuplicateSessionGuard'
   | 'GuestTokenManager'
   | 'GuestContextEnricher'
+  | 'WebMessagingTokens'
   | 'GuestAuthError'
   | 'GuestConfigError'
   | 'GuestValidationError'
@@ -87,7 +89,8 @@ export async function disposes(config: AuthenticatorConfig, oauthConfig: OAuthCo
   await using two = new OAuthManager(oauthConfig);
   await using three = new GuestTokenManager('acme', () => two.getAccessToken());
   await using four = new GuestContextEnricher('', '', () => {});
-  await Promise.all([one, two, three, four].map((closable) => closable.close({ timeoutMs: 100 })));
+  await using five = new WebMessagingTokens({ environment: 'eu_west_1' });
+  await Promise.all([one, two, three, four, five].map((closable) => closable.close({ timeoutMs: 100 })));
 }
 
 // Cancelling, with every kind of signal.
@@ -103,6 +106,23 @@ export async function cancels(request: GuestRequest): Promise<void> {
   // @ts-expect-error unknown option
   await authenticator.authenticateGuest(request, { abort: controller.signal });
 }
+
+// Guests of web messaging.
+export async function signsIn(request: GuestRequest, signIn: everything.SignIn): Promise<string | undefined> {
+  const { guestData } = await authenticator.authenticateGuest(request, { signIn, token: 'token' });
+  await authenticator.authenticateGuest(request, { signIn: { code: 'c', redirectUri: 'r', maxAge: 300 } });
+  await authenticator.signOut('jwt', { refreshToken: guestData.refreshToken, signal: AbortSignal.timeout(5000) });
+  // @ts-expect-error a code needs where it was sent
+  await authenticator.authenticateGuest(request, { signIn: { code: 'c' } });
+  const { newSession, jwt } = guestData as GuestAuthResponse & everything.WebMessagingGuest;
+  expectTypeOf(newSession).toBeBoolean();
+  return jwt;
+}
+declare const messaging: WebMessagingTokens;
+expectTypeOf(messaging.exchange).parameter(1).toEqualTypeOf<everything.ExchangedSignIn>();
+expectTypeOf(messaging.exchange).returns.resolves.toEqualTypeOf<everything.ExchangedJwt>();
+expectTypeOf(messaging.refresh).returns.resolves.toEqualTypeOf<everything.RefreshedJwt>();
+expectTypeOf(messaging.revoke).returns.resolves.toBeVoid();
 
 // The parts.
 expectTypeOf(OAuthManager).constructorParameters.toEqualTypeOf<[config: OAuthConfig]>();
@@ -154,7 +174,9 @@ expectTypeOf<keyof GuestAuthResponse>().toEqualTypeOf<
 export const audit: AuditLogCallback = (record) => {
   if (record.event === 'guest.authentication') {
     expectTypeOf(record.tokenExpiry).toBeNumber();
-    expectTypeOf(record.enrichment).toEqualTypeOf<'applied' | 'failed' | 'skipped' | 'unavailable' | undefined>();
+    expectTypeOf(record.enrichment).toEqualTypeOf<
+      'applied' | 'failed' | 'skipped' | 'unavailable' | 'deferred' | 'partial' | undefined
+    >();
     expectTypeOf(record.complianceFlags.gdprConsentRecorded).toBeBoolean();
   } else if (record.event === 'guest.authentication.failed') {
     expectTypeOf(record.code).toBeString();

@@ -1,9 +1,7 @@
 //! A guest of web messaging: who it is, and what a call returns of it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::DATE;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -28,12 +26,6 @@ pub(super) fn guest_id(token: &Secret, client_secret: &Secret) -> String {
 /// A new guest's token.
 pub(super) fn new_token() -> Secret {
     Secret::new(Uuid::new_v4().to_string())
-}
-
-/// The time of the answer that has these headers, by the server's clock where it tells it, in seconds since 1970.
-pub(crate) fn server_time(headers: &HeaderMap) -> f64 {
-    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    date.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// How long a session lives from the time of its answer on.
@@ -85,7 +77,9 @@ impl Parts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::net::exchange::server_time;
+    use http::header::DATE;
+    use http::{HeaderMap, HeaderValue};
 
     #[test]
     fn the_id_is_a_uuid_of_version_8_that_depends_on_token_and_secret() {

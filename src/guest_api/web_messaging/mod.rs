@@ -30,8 +30,9 @@ use crate::caller::CallContext;
 use crate::crm::Profile;
 use crate::error::Error;
 use crate::guest::{Guest, Refreshed};
+use crate::guest_options::SignIn;
 use crate::json::{Members, spread};
-use crate::net::exchange::{Answer, host_of};
+use crate::net::exchange::{Answer, host_of, server_time};
 use crate::net::fault::{Failure, Fault};
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
@@ -39,7 +40,7 @@ use crate::net::retry::{SendOptions, Sender};
 use crate::net::web_socket::Handshake;
 use crate::secret::Secret;
 use crate::sync::lock;
-use crate::validation::{GuestRequest, Issues, Key, Problem};
+use crate::validation::{GuestRequest, Issues, Key, Problem, Rules, is_deployment_id};
 use attributes::{CustomAttributes, MAX_BYTES};
 use deployment::Deployments;
 use frames::Speaker;
@@ -128,17 +129,25 @@ impl WebMessaging {
                 Some((refresh_token, grant))
                     if is_in_band && failure.status() == Some(401) && refreshes < MOST_REFRESHES =>
                 {
-                    grant.jwt = self.tokens.refresh(&refresh_token, Some(deployment_id), context).await?;
+                    grant.jwt = self.tokens.refresh(&refresh_token, Some(deployment_id), context).await?.jwt;
                     refreshes += 1;
                 }
-                _ => return Err(self.explained(failure, is_in_band, &token, grant.as_ref(), context)),
+                _ => {
+                    let mut known = vec![&token];
+                    known.extend(request.options.sign_in.iter().flat_map(SignIn::secrets));
+                    known.extend(
+                        grant.iter().flat_map(|grant| [Some(&grant.jwt), grant.refresh_token.as_ref()]).flatten(),
+                    );
+                    let is_signed_in = request.options.sign_in.is_some();
+                    return Err(self.explained(failure, is_in_band, is_signed_in, &known, context));
+                }
             }
         };
         let guest = Parts {
             id: guest::guest_id(&token, &self.client_secret),
             token: token.clone(),
             session: &session.session,
-            now: guest::server_time(session.headers()),
+            now: server_time(session.headers()),
             grant: grant.as_ref(),
             request,
         }
@@ -192,15 +201,13 @@ impl WebMessaging {
         &self,
         failure: Failure,
         is_in_band: bool,
-        token: &Secret,
-        grant: Option<&GuestGrant>,
+        is_signed_in: bool,
+        known: &[&Secret],
         context: &CallContext,
     ) -> Error {
-        let known = [Some(token), grant.map(|grant| &grant.jwt), grant.and_then(|grant| grant.refresh_token.as_ref())];
-        let known: Vec<&Secret> = known.into_iter().flatten().collect();
         let code = codes::code_of(failure.answer(), is_in_band);
-        let hint = codes::hint(failure.answer(), is_in_band, grant.is_some(), self.settings.origin.is_some());
-        let error = failure.into_error(code, &known).with_request_id(&context.request_id);
+        let hint = codes::hint(failure.answer(), is_in_band, is_signed_in, self.settings.origin.is_some());
+        let error = failure.into_error(code, known).with_request_id(&context.request_id);
         if hint.is_some() { error.with_hint(hint) } else { error }
     }
 
@@ -255,9 +262,13 @@ fn with_attributes(guest: &Guest, attributes: &str) -> Option<Guest> {
 }
 
 impl GuestApi for WebMessaging {
+    fn rules(&self) -> Rules {
+        Rules { channel_is_deployment: true }
+    }
+
     fn check(&self, request: &GuestRequest) -> Result<(), Error> {
         let mut issues = Issues::default();
-        issues.report(uuid::Uuid::try_parse(request.channel_id.as_str()).is_err(), Key::ChannelId, Problem::NotAUuid);
+        issues.report(!is_deployment_id(request.channel_id.as_str()), Key::ChannelId, Problem::NotAUuid);
         let bytes = request.attributes.as_ref().map_or(0, |raw| CustomAttributes::flatten(raw.get()).bytes());
         issues.report(bytes > MAX_BYTES, Key::Attributes, Problem::TooManyBytes { most: MAX_BYTES });
         if issues.as_slice().is_empty() { Ok(()) } else { Err(issues.to_error()) }
@@ -265,6 +276,10 @@ impl GuestApi for WebMessaging {
 
     fn channel<'a>(&'a self, channel_id: &'a str, context: &'a CallContext) -> BoxFuture<'a, Result<Channel, Error>> {
         self.deployments.find(channel_id, context).boxed()
+    }
+
+    fn returning(&self, request: &GuestRequest) -> Option<String> {
+        request.options.token.as_ref().map(|token| guest::guest_id(token, &self.client_secret))
     }
 
     fn create<'a>(
@@ -295,9 +310,9 @@ impl GuestApi for WebMessaging {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Refreshed, Error>> {
         async move {
-            let token = self.tokens.refresh(refresh_token, None, context).await?;
-            let expires_in = sign_in::expected_life(&token, guest::server_time(&HeaderMap::new()));
-            Ok(Refreshed { token, expires_in, refresh_token: None })
+            let GuestGrant { jwt, jwt_expires_in, .. } = self.tokens.refresh(refresh_token, None, context).await?;
+            let expires_in = jwt_expires_in.unwrap_or(sign_in::USUAL_LIFE);
+            Ok(Refreshed { token: jwt, expires_in, refresh_token: None })
         }
         .boxed()
     }

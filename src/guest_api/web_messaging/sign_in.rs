@@ -13,7 +13,7 @@ use crate::caller::CallContext;
 use crate::error::{Code, Error};
 use crate::guest_options::SignIn;
 use crate::json::{Members, quote};
-use crate::net::exchange::{Answer, Exchange};
+use crate::net::exchange::{Answer, Exchange, server_time};
 use crate::net::fault::{self, Failure};
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
@@ -34,7 +34,7 @@ const REVOCATION_PATH: &str = "/api/v2/webdeployments/token/revoke";
 pub(super) const MOST_REFRESHES: u32 = 3;
 
 /// A JWT that does not say when it ends is taken to live so long: Genesys' documented figure.
-const USUAL_LIFE: Duration = Duration::from_secs(15 * 60);
+pub(super) const USUAL_LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// A JWT with more than this in its claims is not looked into.
 const MOST_CLAIMS_BYTES: usize = 16 * 1024;
@@ -51,11 +51,15 @@ const fn operation(label: &'static str, retry: RetrySafety, limit: RateLimitGrou
     }
 }
 
-/// What an exchange brings.
+/// What an exchange or a refresh brings.
 #[derive(Debug, Clone)]
-pub(crate) struct GuestGrant {
-    pub(crate) jwt: Secret,
-    pub(crate) refresh_token: Option<Secret>,
+pub struct GuestGrant {
+    /// The guest's JWT.
+    pub jwt: Secret,
+    /// How long it is good, as far as it says.
+    pub jwt_expires_in: Option<Duration>,
+    /// For other JWTs after it.
+    pub refresh_token: Option<Secret>,
 }
 
 /// Trades what guests have from their sign-in. No access token is needed.
@@ -79,7 +83,7 @@ impl GuestTokens {
         context: &CallContext,
     ) -> Result<GuestGrant, Error> {
         if let SignIn::Jwt(jwt) = sign_in {
-            return Ok(GuestGrant { jwt: jwt.clone(), refresh_token: None });
+            return Ok(GuestGrant { jwt: jwt.clone(), jwt_expires_in: None, refresh_token: None });
         }
         let body = Secret::new(format!("{{\"deploymentId\":{},\"oauth\":{}}}", quote(deployment_id), sign_in.oauth()));
         let known = sign_in.secrets();
@@ -93,7 +97,7 @@ impl GuestTokens {
         let secret = |name| members.as_ref()?.string(name).filter(|text| !text.is_empty()).map(Secret::new);
         let jwt = secret("jwt")
             .ok_or_else(|| without_jwt(&EXCHANGE, Code::GuestCreationFailed, &answer, &known, attempts, context))?;
-        Ok(GuestGrant { jwt, refresh_token: secret("refreshToken") })
+        Ok(granted(jwt, secret("refreshToken"), &answer))
     }
 
     /// Trades a refresh token, which stays good, for a JWT.
@@ -102,7 +106,7 @@ impl GuestTokens {
         refresh_token: &Secret,
         deployment_id: Option<&str>,
         context: &CallContext,
-    ) -> Result<Secret, Error> {
+    ) -> Result<GuestGrant, Error> {
         let deployment = deployment_id.map(|id| format!(",\"deploymentId\":{}", quote(id))).unwrap_or_default();
         let body = Secret::new(format!("{{\"refreshToken\":{}{deployment}}}", quote(refresh_token.expose())));
         let known = [refresh_token];
@@ -114,7 +118,8 @@ impl GuestTokens {
         let text = answer.text();
         let jwt =
             Members::parse(&text).and_then(|body| body.string("jwt").filter(|jwt| !jwt.is_empty()).map(Secret::new));
-        jwt.ok_or_else(|| without_jwt(&REFRESH, Code::RefreshFailed, &answer, &known, attempts, context))
+        let jwt = jwt.ok_or_else(|| without_jwt(&REFRESH, Code::RefreshFailed, &answer, &known, attempts, context))?;
+        Ok(granted(jwt, None, &answer))
     }
 
     /// Ends the sign-in of a JWT, and all its connections. One that has ended already is refreshed first where there is a
@@ -145,7 +150,7 @@ impl GuestTokens {
                 },
             };
             jwt = match fresh {
-                Ok(fresh) => fresh,
+                Ok(fresh) => fresh.jwt,
                 // Neither token is good for anything any more.
                 Err(error) if error.code() == Code::RefreshFailed && is_refusal(&error) => return Ok(()),
                 Err(error) => return Err(error),
@@ -187,19 +192,13 @@ impl Revocation {
         match answer.status {
             404 | 409 => Self::Done,
             401 => Self::Ended,
-            400 if error_code(answer).as_deref() == Some("credentials.expired") => Self::Ended,
+            400 if answer.error_code().as_deref() == Some("credentials.expired") => Self::Ended,
             403 => Self::Failed(Code::Forbidden),
             429 => Self::Failed(Code::RateLimited),
             408 | 504 => Self::Failed(Code::Timeout),
             _ => Self::Failed(Code::RefreshFailed),
         }
     }
-}
-
-/// `code` of Genesys' error body.
-pub(crate) fn error_code(answer: &Answer) -> Option<String> {
-    let text = answer.text();
-    Members::parse(&text)?.string("code").map(std::borrow::Cow::into_owned)
 }
 
 /// Whether a server has refused, in contrast to one that was not there.
@@ -225,6 +224,11 @@ fn refresh_code(status: Option<u16>) -> Code {
         Some(429) => Code::RateLimited,
         _ => Code::RefreshFailed,
     }
+}
+
+fn granted(jwt: Secret, refresh_token: Option<Secret>, answer: &Answer) -> GuestGrant {
+    let jwt_expires_in = jwt_life(&jwt, server_time(&answer.headers));
+    GuestGrant { jwt, jwt_expires_in, refresh_token }
 }
 
 fn without_jwt(
@@ -254,11 +258,6 @@ pub(crate) fn jwt_ends_at(jwt: &Secret) -> Option<f64> {
 /// How long a JWT is good from `now` on, in seconds since 1970, as far as it says.
 pub(crate) fn jwt_life(jwt: &Secret, now: f64) -> Option<Duration> {
     jwt_ends_at(jwt).map(|end| Duration::try_from_secs_f64((end - now).max(0.0).floor()).unwrap_or(USUAL_LIFE))
-}
-
-/// The same, with the usual life of one that does not say.
-pub(super) fn expected_life(jwt: &Secret, now: f64) -> Duration {
-    jwt_life(jwt, now).unwrap_or(USUAL_LIFE)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ fn what_a_jwt_says_of_its_end_is_read_and_the_rest_is_not() {
     assert_eq!(jwt_life(&jwt(r#"{"exp":1e308}"#), 0.0), Some(USUAL_LIFE));
     for opaque in [jwt("{}"), jwt("no JSON"), jwt(r#"{"exp":-5}"#), Secret::new("opaque"), Secret::new("a.€.b")] {
         assert_eq!(jwt_life(&opaque, 0.0), None);
-        assert_eq!(expected_life(&opaque, 0.0), USUAL_LIFE);
     }
     let long = jwt(&format!(r#"{{"exp":1000,"pad":"{}"}}"#, "x".repeat(MOST_CLAIMS_BYTES)));
     assert_eq!(jwt_ends_at(&long), None);

@@ -24,7 +24,7 @@ struct Inner {
     hasher: KeyHasher,
     sessions: MemoryStore,
     max_sessions: usize,
-    /// By the hash of its guest's refresh token: a session, and when it ends if it is still the same. Guards have none.
+    /// By the hash of its guest's refresh token, or in web messaging of its guest's id: a session, and when it ends if it is still the same. Guards have none.
     by_refresh_token: OnceLock<MemoryStore<(KeyHash, Expiry)>>,
 }
 
@@ -45,6 +45,13 @@ impl MemorySessions {
         let key = self.0.hasher.hash(session_key);
         let id = Some(self.0.sessions.reserve(key)?);
         Ok(MemoryReservation { sessions: Arc::clone(&self.0), key, id, refresh_token: None })
+    }
+
+    /// The key, if its live session is one of the guest with this hash.
+    pub(crate) fn session_of(&self, session_key: &str, guest: KeyHash) -> Option<KeyHash> {
+        let key = self.0.hasher.hash(session_key);
+        let (known, end) = self.0.by_refresh_token.get()?.get(guest)?;
+        (known == key && self.0.sessions.has(key, end)).then_some(key)
     }
 
     /// Ends a session or a reservation, whoever made it.
@@ -96,7 +103,7 @@ impl MemoryReservation {
         self.key
     }
 
-    /// Tells the hash of the refresh token that its guest has.
+    /// Tells the hash of the refresh token that its guest has, or of its guest's id.
     pub(crate) fn belongs_to(&mut self, refresh_token: Option<KeyHash>) {
         self.refresh_token = refresh_token;
     }
@@ -180,5 +187,24 @@ mod tests {
         assert!(ends_in_an_hour(&sessions).await);
         rotate(&sessions, "s1", "s2", HOUR * 9);
         assert!(sessions.reserve("jane").is_ok(), "it is over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_comes_back_to_its_own_live_session_alone() {
+        let sessions = jane();
+        let hash = |guest| sessions.hasher().hash(guest);
+        assert!(sessions.session_of("jane", hash("r9")).is_none() && sessions.session_of("ada", hash("r1")).is_none());
+        assert_eq!(sessions.session_of("jane", hash("r1")), Some(hash("jane")));
+        tokio::time::advance(HOUR / 2).await;
+        rotate(&sessions, "r1", "r1", HOUR);
+        assert!(sessions.session_of("jane", hash("r1")).is_some());
+        sessions.invalidate("jane");
+        assert!(sessions.session_of("jane", hash("r1")).is_none());
+        rotate(&sessions, "r1", "r1", HOUR);
+        drop(sessions.reserve("jane").unwrap());
+        take(&sessions, "r2");
+        assert!(sessions.session_of("jane", hash("r1")).is_none());
+        tokio::time::advance(HOUR).await;
+        assert!(sessions.session_of("jane", hash("r2")).is_none());
     }
 }

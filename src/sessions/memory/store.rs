@@ -122,6 +122,12 @@ impl MemoryStore {
         if end.0 > self.now() { self.set_end(key, end.0, life) } else { None }
     }
 
+    /// Whether a session is there that ends at `end`, later than now.
+    pub(super) fn has(&self, key: KeyHash, end: Expiry) -> bool {
+        let now = self.now();
+        lock(&self.shards).shard_of(key).find(key).is_some_and(|entry| entry.mark == end.0 && entry.lives(now))
+    }
+
     fn set_end(&self, key: KeyHash, mark: u32, life: Duration) -> Option<Expiry> {
         let expiry = self.expiry(life);
         let mut shards = lock(&self.shards);

@@ -87,6 +87,16 @@ impl SharedSessions {
         }
     }
 
+    /// The key, if its live session is one of the guest with this hash. What cannot be told is reserved, or refused.
+    pub(crate) async fn session_of(&self, session_key: &str, guest: KeyHash) -> Option<KeyHash> {
+        if let Some(key) = self.local.as_ref().and_then(|local| local.session_of(session_key, guest)) {
+            return Some(key);
+        }
+        let (key, until) = (self.hasher.hash(session_key), step_deadline());
+        let is_own = timeout_at(until, self.store.is_of(key, guest, until)).await;
+        matches!(is_own, Ok(Ok(true))).then_some(key)
+    }
+
     pub(crate) async fn invalidate(&self, session_key: &str) -> Result<(), Error> {
         if let Some(local) = &self.local {
             local.invalidate(session_key);

@@ -58,8 +58,8 @@ impl SharedReservation {
         self.key
     }
 
-    pub(crate) fn belongs_to(&mut self, guest: &Guest, refresh_token: Option<KeyHash>) {
-        (self.guest, self.refresh_token) = (Some(guest.clone()), refresh_token);
+    pub(crate) fn belongs_to(&mut self, guest: Option<&Guest>, refresh_token: Option<KeyHash>) {
+        (self.guest, self.refresh_token) = (guest.cloned(), refresh_token);
     }
 
     pub(crate) async fn keep(mut self, ends_at: Instant) {
