@@ -66,9 +66,10 @@ export declare class NativeAuthenticator {
   /**
    * Resolves with `[guestData, …]`, the facts of the templates without the last two, which are the caller's own. Returns a
    * `Failure` as JSON where the payload is refused and nothing begins. `write` gives the text of the attributes in a
-   * request, `{"attributes":…}`; it is called once the rest of the payload is known to be good.
+   * request, `{"attributes":…}`; it is called once the rest of the payload is known to be good. `options` is
+   * the JSON of `{ signIn?, token? }`.
    */
-  authenticate(call: number, abortable: boolean, payload: import('./payload').Payload, write: (attributes: unknown) => string | undefined): string | null
+  authenticate(call: number, abortable: boolean, payload: import('./payload').Payload, write: (attributes: unknown) => string | undefined, options?: string | undefined | null): string | null
   /**
    * Ends a session. Returns `{ audit }` or a `Failure` as JSON where that is done at once. Where it returns nothing, a
    * call has begun, which resolves with `{ audit }`.
@@ -85,6 +86,8 @@ export declare class NativeAuthenticator {
   rejectAccessToken(token: string): void
   /** Resolves with a new guest token. */
   rotate(call: number, refreshToken: string, abortable: boolean): void
+  /** Resolves when a guest's JWT is revoked. */
+  signOut(call: number, jwt: string, refreshToken: string | undefined | null, abortable: boolean): void
   /** Resolves when a token is there and connections are open. */
   warmUp(call: number, abortable: boolean): void
   /** Resolves with the dead letters as a JSON array. */
@@ -159,6 +162,20 @@ export declare class NativeTokenManager {
   create(call: number, abortable: boolean, payload: import('./payload').Payload, write: (attributes: unknown) => string | undefined): string | null
   /** Resolves with a new guest token. */
   rotate(call: number, refreshToken: string, abortable: boolean): void
+  /** Refuses new calls; resolves when the running ones have ended or been cancelled. */
+  close(call: number, timeoutMs?: number | undefined | null): void
+}
+
+/** Trades what guests of web messaging have from their sign-in. */
+export declare class NativeWebMessagingTokens {
+  /** `config` is the JSON of a `WebMessagingTokensConfig`. */
+  static open(bridge: Bridge, config: string): OrFailure<NativeWebMessagingTokens>
+  /** Resolves with `{ jwt, refreshToken?, jwtExpiresIn? }`. `sign_in` is the JSON of a `SignIn`. */
+  exchange(call: number, deploymentId: string, signIn: string, abortable: boolean): void
+  /** Resolves with `{ jwt, jwtExpiresIn? }`. */
+  refresh(call: number, refreshToken: string, deploymentId: string | undefined | null, abortable: boolean): void
+  /** Resolves when the JWT is revoked. */
+  revoke(call: number, jwt: string, refreshToken: string | undefined | null, abortable: boolean): void
   /** Refuses new calls; resolves when the running ones have ended or been cancelled. */
   close(call: number, timeoutMs?: number | undefined | null): void
 }

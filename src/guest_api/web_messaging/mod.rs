@@ -155,7 +155,7 @@ impl WebMessaging {
         if self.settings.start_conversation {
             return Ok(Created { guest, session: Some(session) });
         }
-        session.close().await;
+        session.close();
         Ok(Created { guest, session: None })
     }
 
@@ -249,7 +249,7 @@ impl WebMessaging {
         let speaker = Speaker { token: &guest.token, deployment_id: "", tracing_id: &context.request_id };
         let until = context.deadline.min(Instant::now() + self.settings.timeout);
         let is_joined = matches!(timeout_at(until, session.join(&speaker, attributes)).await, Ok(Ok(())));
-        session.close().await;
+        session.close();
         is_joined
     }
 }

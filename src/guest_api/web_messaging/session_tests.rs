@@ -29,6 +29,7 @@ async fn an_anonymous_guest_gets_a_session_whatever_else_is_said_before() {
     );
     assert_eq!((&guest["channelId"], &guest["email"]), (&json!(DEPLOYMENT), &json!("ada@shop.example")));
     assert_eq!(guest["guestId"], json!(guest::guest_id(&created.guest.token, &Secret::new("client secret"))));
+    heard(&server, 2).await;
     let heard = server.heard();
     assert_eq!(
         heard[0],

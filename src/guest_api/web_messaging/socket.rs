@@ -27,7 +27,7 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 const MOST_MESSAGES: u32 = 1000;
 
 /// What a server has to answer to a close before the connection is dropped.
-const CLOSING_TIME: Duration = Duration::from_millis(100);
+const CLOSING_TIME: Duration = Duration::from_secs(1);
 
 /// In-band code of a session in which nothing can be said any more.
 const READ_ONLY: u16 = 409;
@@ -87,17 +87,16 @@ impl OpenSession {
         }
     }
 
-    /// Closes the connection; the session lives on.
-    pub(super) async fn close(mut self) {
+    /// Closes the connection; the session lives on. No call waits for that.
+    pub(super) fn close(mut self) {
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-        let stream = &mut self.socket.stream;
-        let closed = async {
+        tokio::spawn(timeout(CLOSING_TIME, async move {
+            let stream = &mut self.socket.stream;
             // The server's own close ends the stream; what still comes before it is for nobody.
             if stream.close(Some(normal)).await.is_ok() {
                 while let Some(Ok(_)) = stream.next().await {}
             }
-        };
-        let _ = timeout(CLOSING_TIME, closed).await;
+        }));
     }
 }
 
