@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::analytics::{Event, Outbox, OutboxPlace, no_dead_letters};
 use crate::audit::{Auditor, Enrichment, Facts, Subject, Timestamp};
 use crate::caller::CallContext;
-use crate::crm::{Crm, Lookup, Profile};
+use crate::crm::{Crm, Profile, ProfileLookup};
 use crate::error::{Code, Error};
 use crate::guest::Guest;
 use crate::guest_api::{Created, GuestApi};
@@ -42,10 +42,10 @@ pub(crate) struct Enricher {
 
 impl Enricher {
     /// What the CRM knows of a guest.
-    pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> Lookup {
+    pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> ProfileLookup {
         match &self.crm {
             Some(crm) => crm.look_up(email, context).await,
-            None => Lookup::NoProfile,
+            None => ProfileLookup::NoProfile,
         }
     }
 
@@ -115,7 +115,7 @@ impl Enricher {
         &self,
         created: &mut Created,
         attributes: Option<&str>,
-        lookup: &Lookup,
+        lookup: &ProfileLookup,
         context: &CallContext,
     ) -> Enrichment {
         let enrichment = match &self.api {
@@ -125,7 +125,7 @@ impl Enricher {
         if enrichment == Enrichment::Failed {
             self.failed_updates.fetch_add(1, Ordering::Relaxed);
         }
-        if matches!(lookup, Lookup::Unavailable) {
+        if matches!(lookup, ProfileLookup::Unavailable) {
             return Enrichment::Unavailable;
         }
         enrichment
@@ -135,7 +135,7 @@ impl Enricher {
     pub(crate) async fn report(
         &self,
         whom: &Authenticated<'_>,
-        lookup: &Lookup,
+        lookup: &ProfileLookup,
         enrichment: Enrichment,
         started: Instant,
         place: Option<OutboxPlace>,

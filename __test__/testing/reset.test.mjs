@@ -6,7 +6,7 @@ import { startSandbox } from 'genesys-guest-auth/testing';
 import { needsRedis } from '../helpers/redis/processes.mjs';
 import { startServer } from '../helpers/redis/server.mjs';
 import { configOf, isDuplicate, share } from '../helpers/redis/shared.mjs';
-import { failure, guest, pkg, setup, warningsOf } from '../helpers/setup.mjs';
+import { failure, guest, pkg, setup, until, warningsOf } from '../helpers/setup.mjs';
 
 const { GuestConflictError, GuestCreationError, RateLimitedError } = pkg;
 
@@ -51,6 +51,26 @@ describe('reset()', () => {
     auth.reset();
     await waiting;
     await auth.authenticateGuest(guest());
+  });
+
+  test('empties the window of a known rate limit', async (t) => {
+    const auth = await open(t, { rateLimit: { requests: 2, perMs: 60_000 } });
+    for (let i = 0; i < 2; i++) await auth.authenticateGuest(guest());
+    await failure(auth.authenticateGuest(guest()), RateLimitedError);
+    auth.reset();
+    for (let i = 0; i < 2; i++) await auth.authenticateGuest(guest());
+    await failure(auth.authenticateGuest(guest()), RateLimitedError);
+  });
+
+  test('forgets a limit that answers announce', async (t) => {
+    const { double, auth } = await setup(t);
+    const announced = { 'inin-ratelimit-count': '300', 'inin-ratelimit-allowed': '300', 'inin-ratelimit-reset': '120' };
+    double.next('create', ({ json }) => ({ headers: announced, body: double.guest(json) }));
+    await auth.authenticateGuest(guest());
+    const waiting = auth.authenticateGuest(guest());
+    await until(() => auth.metrics().queued === 1, 'it waits');
+    auth.reset();
+    await waiting;
   });
 
   test('fills the retry budget', async (t) => {

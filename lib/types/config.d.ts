@@ -325,8 +325,8 @@ export interface AuthenticatorConfig extends OAuthConfig {
   /** Where analytics events wait, see {@link OutboxOptions}. Default: memory. */
   outbox?: OutboxOptions | undefined;
   /**
-   * The address in audit records: `masked` (`j***@example.com`), `hashed` (HMAC-SHA-256 under the client secret, hex)
-   * or `full`. Default `masked`.
+   * The address in audit records: `masked` (`j***@example.com`), `hashed` (HMAC-SHA-256 of its lower case under the client
+   * secret, hex) or `full`. Default `masked`.
    */
   auditEmail?: AuditEmailMode | undefined;
   /**

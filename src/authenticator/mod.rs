@@ -17,7 +17,7 @@ use crate::audit::{Facts, Subject};
 use crate::bearer::{BearerSender, Tokens};
 use crate::caller::CallContext;
 use crate::config::{Config, Traffic};
-use crate::crm::{Crm, Lookup};
+use crate::crm::{Crm, ProfileLookup};
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
 use crate::guest_api::engagements::Engagements;
@@ -351,7 +351,7 @@ impl Inner {
         request: &GuestRequest,
         session: &Reservation,
         context: &CallContext,
-    ) -> Result<(Created, Lookup), Error> {
+    ) -> Result<(Created, ProfileLookup), Error> {
         let Ok(_permit) = tokio::time::timeout_at(context.deadline, self.call_permits.acquire()).await else {
             return Err(self.too_long(context).with_retryable(true));
         };

@@ -40,7 +40,7 @@ enum Source {
 }
 
 /// What came of a lookup.
-pub(crate) enum Lookup {
+pub(crate) enum ProfileLookup {
     Profile(Profile),
     /// The CRM does not know the guest, or there is no CRM.
     NoProfile,
@@ -74,7 +74,7 @@ impl Crm {
         self.notice.reset();
     }
 
-    pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> Lookup {
+    pub(crate) async fn look_up(&self, email: &str, context: &CallContext) -> ProfileLookup {
         let (asked, host) = match &self.source {
             Source::Url(crm) => (crm.ask(email, context.deadline).await, host_of(&crm.profiles)),
             Source::Contacts(contacts) => {
@@ -82,19 +82,19 @@ impl Crm {
             }
         };
         let reason = match asked {
-            Ok(Some(profile)) => return Lookup::Profile(profile),
+            Ok(Some(profile)) => return ProfileLookup::Profile(profile),
             Ok(None) => None,
             Err(reason) => Some(reason),
         };
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let Some(reason) = reason else { return Lookup::NoProfile };
+        let Some(reason) = reason else { return ProfileLookup::NoProfile };
         self.unavailable.fetch_add(1, Ordering::Relaxed);
         self.notice.add(format!("The CRM at {host} gave no usable answer: {reason}"));
-        Lookup::Unavailable
+        ProfileLookup::Unavailable
     }
 }
 
-impl Lookup {
+impl ProfileLookup {
     pub(crate) fn profile(&self) -> Option<&Profile> {
         match self {
             Self::Profile(profile) => Some(profile),

@@ -1,4 +1,5 @@
-//! Sessions on Redis: one key for each, one for what is known of its guest, and one that leads from the guest's refresh token to it.
+//! Sessions on Redis: one key for each, one for what is known of its guest, and one that leads to it from the guest's refresh
+//! token.
 //!
 //! A session's key holds `r` and the owner while it is a reservation, `s` and the owner when it is a session. Scripts
 //! compare before they set, so that nobody frees or prolongs what another one owns.

@@ -120,6 +120,15 @@ impl KnownLimit {
         }
     }
 
+    /// Forgets what answers said. A window that processes share is theirs.
+    pub(super) fn reset(&mut self) {
+        match self {
+            Self::Announced(_) => *self = Self::Unknown,
+            Self::Configured(limit) if limit.1.is_none() => limit.0.reset(),
+            Self::Unknown | Self::Configured(_) => {}
+        }
+    }
+
     /// Notes a 429: the server does not go by what its answers announced.
     pub(super) fn throttled(&mut self) {
         if matches!(self, Self::Announced(_)) {

@@ -100,6 +100,11 @@ impl SlidingWindow {
         self.share = processes.map_or(u32::MAX, |processes| (self.limit() / processes.max(1)).max(1));
     }
 
+    /// As if nothing had been answered so far. Requests in flight stay.
+    pub(super) fn reset(&mut self) {
+        (self.allowed, self.lost, self.answered) = (u32::MAX, Times::default(), Times::default());
+    }
+
     /// A request goes out.
     pub(super) fn sent(&mut self) {
         self.in_flight += 1;

@@ -194,6 +194,7 @@ impl LimiterState {
     /// As if no answer had come so far. Requests in flight and in line stay.
     pub(super) fn reset(&mut self) {
         (self.reopens, self.paused_at) = (None, None);
+        self.known.reset();
         for group in &mut self.groups {
             (group.window, group.rate) = (self.first_window, Rate::new());
             group.call_first();

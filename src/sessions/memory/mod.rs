@@ -18,9 +18,9 @@ use store::{Expiry, MemoryStore, ReservationId};
 
 /// The sessions of one process. Cheap to clone: clones share everything.
 #[derive(Clone)]
-pub(crate) struct MemorySessions(Arc<Inner>);
+pub(crate) struct MemorySessions(Arc<SessionTables>);
 
-struct Inner {
+struct SessionTables {
     hasher: KeyHasher,
     sessions: MemoryStore,
     max_sessions: usize,
@@ -32,7 +32,7 @@ impl MemorySessions {
     /// Holds at most `max_sessions` sessions and reservations.
     pub(crate) fn new(hasher: KeyHasher, max_sessions: usize) -> Self {
         let (sessions, by_refresh_token) = (MemoryStore::new(max_sessions), OnceLock::new());
-        Self(Arc::new(Inner { hasher, sessions, max_sessions, by_refresh_token }))
+        Self(Arc::new(SessionTables { hasher, sessions, max_sessions, by_refresh_token }))
     }
 
     pub(crate) fn hasher(&self) -> &KeyHasher {
@@ -66,10 +66,11 @@ impl MemorySessions {
 
     /// A refresh token was traded: the session of its guest lasts as long as the fresh guest token.
     pub(crate) fn rotated(&self, rotated: Rotated) {
-        let known = self.0.by_refresh_token.get().and_then(|known| known.get(rotated.used));
-        let Some((key, end)) = known else { return };
+        let Some(known) = self.0.by_refresh_token.get() else { return };
+        let Some((key, end)) = known.get(rotated.used) else { return };
         let life = rotated.ends_at.saturating_duration_since(Instant::now());
         if let Some(end) = self.0.sessions.prolong(key, end, life) {
+            known.invalidate(rotated.used);
             self.0.remember(rotated.fresh, life, (key, end));
         }
     }
@@ -83,7 +84,7 @@ impl MemorySessions {
     }
 }
 
-impl Inner {
+impl SessionTables {
     fn remember(&self, refresh_token: KeyHash, life: Duration, session: (KeyHash, Expiry)) {
         let known = self.by_refresh_token.get_or_init(|| MemoryStore::new(self.max_sessions));
         known.put(refresh_token, life, session);
@@ -92,7 +93,7 @@ impl Inner {
 
 /// A session key that one call has reserved in memory. Dropping it releases the key.
 pub(crate) struct MemoryReservation {
-    sessions: Arc<Inner>,
+    sessions: Arc<SessionTables>,
     key: KeyHash,
     id: Option<ReservationId>,
     refresh_token: Option<KeyHash>,

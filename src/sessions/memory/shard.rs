@@ -17,13 +17,13 @@ const WORTH_A_SPLIT: usize = SHARD_CAPACITY / 8 * 7;
 pub(super) const RESERVED: u32 = 1 << 31;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<V> {
+pub(super) struct StoreEntry<V> {
     pub(super) key: KeyHash,
     pub(super) mark: u32,
     pub(super) value: V,
 }
 
-impl<V> Entry<V> {
+impl<V> StoreEntry<V> {
     /// A reservation has no expiry: the call that made it ends it.
     pub(super) fn lives(&self, now: u32) -> bool {
         self.mark >= RESERVED || self.mark > now
@@ -31,7 +31,7 @@ impl<V> Entry<V> {
 }
 
 pub(super) struct Shard<V> {
-    entries: HashTable<Entry<V>>,
+    entries: HashTable<StoreEntry<V>>,
     /// How many first bits all its keys have in common.
     pub(super) depth: u32,
     /// Nothing in here expires before.
@@ -56,18 +56,18 @@ impl<V> Shard<V> {
         self.entries.len() > WORTH_A_SPLIT
     }
 
-    pub(super) fn find(&mut self, key: KeyHash) -> Option<&mut Entry<V>> {
+    pub(super) fn find(&mut self, key: KeyHash) -> Option<&mut StoreEntry<V>> {
         self.entries.find_mut(hash(key), |entry| entry.key == key)
     }
 
     /// Adds an entry whose key is not in here to a shard that is not full.
-    pub(super) fn insert(&mut self, entry: Entry<V>) {
+    pub(super) fn insert(&mut self, entry: StoreEntry<V>) {
         debug_assert!(!self.is_full());
         self.entries.insert_unique(hash(entry.key), entry, |entry| hash(entry.key));
     }
 
     /// Removes a key; says whether it was here, and `matches`.
-    pub(super) fn remove(&mut self, key: KeyHash, matches: impl Fn(&Entry<V>) -> bool) -> bool {
+    pub(super) fn remove(&mut self, key: KeyHash, matches: impl Fn(&StoreEntry<V>) -> bool) -> bool {
         let found = self.entries.find_entry(hash(key), |entry| entry.key == key && matches(entry));
         found.map(OccupiedEntry::remove).is_ok()
     }
@@ -126,7 +126,7 @@ mod tests {
         let mut shard = Shard::new(0);
         for i in 0..SHARD_CAPACITY as u64 {
             let key = KeyHash(u128::from(i).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes());
-            shard.insert(Entry { key, mark: if i % 4 == 0 { RESERVED | 7 } else { 1 + i as u32 }, value: () });
+            shard.insert(StoreEntry { key, mark: if i % 4 == 0 { RESERVED | 7 } else { 1 + i as u32 }, value: () });
         }
         assert!(shard.is_full());
         shard.earliest = 1;
@@ -154,7 +154,7 @@ mod tests {
                 shard.rebuild();
                 rebuilt += 1;
             }
-            shard.insert(Entry { key, mark: RESERVED, value: () });
+            shard.insert(StoreEntry { key, mark: RESERVED, value: () });
             assert!(i < WORTH_A_SPLIT || shard.remove(keys[i - WORTH_A_SPLIT], |_| true));
         }
         assert_eq!((shard.len(), shard.entries.allocation_size()), (WORTH_A_SPLIT, size));
