@@ -77,7 +77,7 @@ pub struct WindowReport {
     pub requests: u32,
     /// How long a place is held after the answer.
     pub hold: Duration,
-    /// Whether the process held places when it reported before.
+    /// Whether the process held places when it reported before, and was answered.
     pub has_past: bool,
     /// Places whose requests are not answered, or not sent yet.
     pub held: u32,

@@ -49,6 +49,7 @@ pub(super) struct SharedWindow {
     /// The first in line waits for the answer to the next report.
     is_asking: bool,
     has_changed: bool,
+    /// It held something when it was last answered.
     has_past: bool,
     reported_at: Option<Instant>,
     others: Others,
@@ -135,7 +136,8 @@ impl SharedWindow {
         let is_asking = self.is_asking && self.others != Others::Gone;
         let holds = self.has_past || waiting > 0 || window.is_used(now);
         let reasons = [
-            is_asking.then_some(reported_at),
+            // One lost answer is no reason to go alone: several are tried before that.
+            (is_asking || matches!(self.others, Others::Silent(_))).then_some(reported_at),
             self.has_changed.then(|| reported_at + GATHERING.min(window.hold() / 4)),
             (self.granted > 0).then(|| self.granted_at + GRANT_LIFE),
             holds.then_some(reported_at + HEARTBEAT),
@@ -152,13 +154,12 @@ impl SharedWindow {
         let expected = std::mem::take(&mut self.expected);
         let answered = window.history(now, (window.hold().as_millis() as u64 / STEPS).max(1));
         let unanswered = window.unanswered() + self.granted;
-        let has_past = std::mem::replace(&mut self.has_past, unanswered > 0 || !answered.is_empty());
         WindowReport {
             process: self.process,
             number: self.number,
             requests: window.limit(),
             hold: window.hold(),
-            has_past,
+            has_past: self.has_past,
             held: unanswered,
             wanted: (waiting as u32).max(expected).saturating_sub(self.granted).min(window.limit()),
             answered,
@@ -174,7 +175,7 @@ impl SharedWindow {
             self.processes = grant.processes;
             self.granted += grant.granted;
             self.granted_at = reported_at;
-            self.has_past |= self.granted > 0;
+            self.has_past = self.granted > 0 || window.is_used(now);
             self.opens = (!grant.opens.is_zero()).then(|| now + grant.opens);
             return;
         }

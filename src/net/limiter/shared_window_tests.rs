@@ -212,6 +212,23 @@ async fn without_redis_each_process_has_its_share() {
     assert_eq!(most(&arrived), 40, "one may use all of it again");
 }
 
+/// The window was closed for three seconds whenever a process had begun before it reached Redis.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_alone_at_first_holds_nobody_up() {
+    let hub = Hub::new(vec![1], |_| false);
+    let [one, other] = [hub.limiter(20), hub.limiter(20)];
+    hub.is_away.store(true, std::sync::atomic::Ordering::Relaxed);
+    arrivals(std::slice::from_ref(&one), 5, &[3], 3).await;
+    sleep(GATHERING * 2).await;
+    arrivals(std::slice::from_ref(&one), 5, &[3], 3).await;
+    hub.is_away.store(false, std::sync::atomic::Ordering::Relaxed);
+    // It has reported what it sent meanwhile.
+    sleep(HEARTBEAT).await;
+    let start = Instant::now();
+    arrivals(std::slice::from_ref(&other), 5, &[3], 3).await;
+    assert!(start.elapsed() < ms(100), "{:?}", start.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_place_comes_too_late_fails_at_once() {
     let hub = Hub::new(vec![1], |_| false);
