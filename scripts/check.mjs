@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { checkBinding } from './binding.mjs';
 import { bin, installDependencies, root, step } from './run.mjs';
+import { checkTroubleshooting } from './troubleshooting.mjs';
 
 const fix = process.argv.includes('--fix');
 const MOST_LINES = 400;
@@ -31,6 +32,11 @@ for (const manifest of ['bench/floor/Cargo.toml', 'bench/experiments/scale/Cargo
 console.log('\n── lib/binding.d.ts');
 if (!checkBinding({ fix })) {
   console.error('lib/binding.d.ts is not what src/addon exports; `npm run check -- --fix` writes it anew');
+  process.exit(1);
+}
+console.log('\n── docs/troubleshooting.md');
+if (!checkTroubleshooting({ fix })) {
+  console.error('docs/troubleshooting.md is not what src/hint.rs says; `npm run check -- --fix` writes it anew');
   process.exit(1);
 }
 step('tsc', bin('tsc'), ['--project', 'tsconfig.json']);

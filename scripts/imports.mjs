@@ -17,7 +17,7 @@ const FLOORS = [
   ['shared'],
   ['domain'],
   ['net'],
-  ['error', 'secret', 'single_flight', 'json', 'text', 'sync', 'caller', 'notice'],
+  ['error', 'hint', 'secret', 'single_flight', 'json', 'text', 'sync', 'caller', 'notice'],
 ];
 
 /** Imports below `src/` that are known to be wrong, `from -> to`. The check fails when one of them no longer is. */

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::hint::Hint;
+
 /// What went wrong, as the stable `code` that JavaScript sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -223,10 +225,12 @@ impl Error {
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds what to do about it, in the place of what was known before.
     #[must_use]
-    pub fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.0.hint = hint;
+    pub(crate) fn with_hint(mut self, hint: impl Into<Option<Hint>>) -> Self {
+        if let Some(hint) = hint.into() {
+            self.0.hint = Some(hint.to_string());
+        }
         self
     }
 

@@ -9,7 +9,7 @@
 //! | what processes share | [`shared`] |
 //! | the domain | [`environment`], [`validation`], [`oauth`], [`bearer`], [`guest_api`], [`guest`], [`guest_options`], [`rotation`], [`preflight`], [`signature`], [`sessions`], [`crm`], [`analytics`], [`audit`], [`template`] |
 //! | the network | [`net`] |
-//! | the ground | [`error`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`], [`notice`] |
+//! | the ground | [`error`], [`hint`], [`secret`], [`single_flight`], [`json`], [`text`], [`sync`], [`caller`], [`notice`] |
 //!
 //! A Rust program uses [`Authenticator`] with a [`Config`]; everything runs on the caller's Tokio runtime.
 
@@ -33,6 +33,7 @@ pub mod error;
 pub mod guest;
 pub mod guest_api;
 pub mod guest_options;
+mod hint;
 mod json;
 mod lifecycle;
 pub mod metrics;

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Code, Error};
+use crate::hint::Hint;
 use crate::json::Members;
-use crate::net::exchange::{Answer, Exchange, basic};
-use crate::net::fault;
+use crate::net::exchange::{Answer, Exchange, basic, host_of};
+use crate::net::fault::{self, Failure};
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety};
 use crate::net::retry::{SendOptions, Sender};
 use crate::secret::Secret;
@@ -64,6 +65,8 @@ pub struct Credentials {
     pub client_id: String,
     /// OAuth client secret.
     pub client_secret: Secret,
+    /// The region's key, where `environment` names one.
+    pub region: Option<&'static str>,
     /// OAuth scope, space-separated.
     pub scope: Option<String>,
     /// How the client proves who it is.
@@ -106,6 +109,22 @@ impl Credentials {
         let is_wanted = self.authentication == ClientAuthentication::Basic;
         is_wanted.then(|| basic(&self.client_id, self.client_secret.expose())).flatten()
     }
+
+    /// Who was asked, for hints.
+    fn asked(&self) -> String {
+        let host = host_of(&self.token_url);
+        self.region.map_or_else(|| host.clone(), |region| format!("{host} ({region})"))
+    }
+}
+
+/// Whether the login host does not know the client, or not with this secret (RFC 6749 §5.2).
+fn is_login_refused(failure: &Failure) -> bool {
+    let Some(answer) = failure.answer() else { return false };
+    let is_client_invalid = || {
+        Members::parse(&answer.text())
+            .is_some_and(|body| body.string("error").is_some_and(|error| error == "invalid_client"))
+    };
+    answer.status == 401 || (answer.status == 400 && answer.body.len() <= MOST_LOGIN_ERROR_BYTES && is_client_invalid())
 }
 
 /// The access token of all processes with the same credentials.
@@ -280,8 +299,10 @@ impl Inner {
                 None => exchange,
             }
         };
-        let (answer, attempts) =
-            self.sender.send(options, build).await.map_err(|failure| failure.into_error(Code::OauthFailed, &known))?;
+        let (answer, attempts) = self.sender.send(options, build).await.map_err(|failure| {
+            let hint = is_login_refused(&failure).then(|| Hint::LoginRefused { asked: self.credentials.asked() });
+            failure.into_error(Code::OauthFailed, &known).with_hint(hint)
+        })?;
         parse(&answer).ok_or_else(|| {
             fault::refused(&ACQUISITION, Code::OauthFailed, &answer, &known, attempts)
                 .with_cause("the answer holds no usable access_token")

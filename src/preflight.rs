@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::caller::CallContext;
 use crate::error::{Code, Error};
 use crate::guest_api::{Channel, GuestApi};
+use crate::hint::Hint;
 use crate::sessions::key::{KeyHash, KeyHasher};
 use crate::single_flight::SingleFlight;
 use crate::sync::lock;
@@ -19,9 +20,6 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// Channels are few; payloads with made-up ones must not grow the memory.
 const MOST_REMEMBERED: usize = 10_000;
-
-/// What to do about a channel that wants its guests to sign in.
-const SIGN_IN: &str = "Give signIn: how the guest has signed in";
 
 /// Checks channels before guests are created in them.
 pub(crate) struct Preflight {
@@ -50,9 +48,7 @@ impl Preflight {
         let error = match channel {
             Channel::Open => return Ok(()),
             Channel::SignedIn if is_signed_in => return Ok(()),
-            Channel::SignedIn => {
-                unavailable(shown, "is for guests who have signed in").with_hint(Some(SIGN_IN.to_owned()))
-            }
+            Channel::SignedIn => unavailable(shown, "is for guests who have signed in").with_hint(Hint::SignInWanted),
             Channel::Unavailable => unavailable(shown, "is unknown or disabled"),
         };
         Err(error.with_request_id(context.request_id.clone()))

@@ -5,6 +5,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use crate::error::{Code, Error};
+use crate::hint::Hint;
 use crate::secret::Secret;
 
 const HEX_DIGITS: usize = 16;
@@ -31,7 +32,8 @@ impl TokenVerifier {
         if genuine {
             return Ok(());
         }
-        Err(Error::new(Code::SignatureInvalid, "Token signature verification failed. Payload may be tampered."))
+        let message = "Token signature verification failed. Payload may be tampered.";
+        Err(Error::new(Code::SignatureInvalid, message).with_hint(Hint::Signature))
     }
 }
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { failure, guest, pkg, setup, startDouble } from '../helpers/setup.mjs';
 
 const require = createRequire(import.meta.url);
@@ -103,7 +104,12 @@ const failures = {
     ],
     'OAuthError',
     'OAuth token acquisition failed: 401 {"error":"invalid_client","description":"client not found"}',
-    { status: 401, attempts: 1, body: '{"error":"invalid_client","description":"client not found"}' },
+    {
+      status: 401,
+      attempts: 1,
+      body: '{"error":"invalid_client","description":"client not found"}',
+      hint: /^clientId and clientSecret must belong together/,
+    },
   ],
   'OAuth answers text': [
     ['token', { status: 403, headers: correlation, body: 'go away' }],
@@ -129,6 +135,7 @@ const failures = {
       retryable: true,
       retryAfterMs: 7000,
       body: '{"error":"invalid_request","error_description":"rate limit exceeded; too many requests"}',
+      hint: /^Call again after 7000 ms/,
     },
   ],
   'the guest is refused': [
@@ -153,7 +160,7 @@ const failures = {
     ['create', { status: 403, headers: correlation, body }],
     'GuestForbiddenError',
     `Guest creation failed: 403 ${text}`,
-    { status: 403, attempts: 1, body: text },
+    { status: 403, attempts: 1, body: text, hint: /role permit/ },
   ],
   'the guest exists': [
     ['create', { status: 409, headers: correlation, body }],
@@ -165,7 +172,7 @@ const failures = {
     ['create', { status: 429, headers: { ...correlation, 'Retry-After': '61' }, body }],
     'RateLimitedError',
     `Guest creation failed: 429 ${text}`,
-    { status: 429, attempts: 1, retryable: true, retryAfterMs: 61_000, body: text },
+    { status: 429, attempts: 1, retryable: true, retryAfterMs: 61_000, body: text, hint: /^Call again after 61000 ms/ },
   ],
   'the API is not ready, and did not take the request': [
     ['create', { status: 503, headers: { ...correlation, 'Retry-After': '61' }, body }],
@@ -194,7 +201,7 @@ const failures = {
     ['create', { headers: correlation, body: { guestId: 'g', token: 'body.0123456789abcdef', expiresIn: 60 } }],
     'TokenSignatureError',
     'Token signature verification failed. Payload may be tampered.',
-    { status: 200, attempts: 1, body: '' },
+    { status: 200, attempts: 1, body: '', hint: /^tokenSigningKey must be/ },
   ],
   'the channel is unknown': [
     ['channel', { status: 404, headers: correlation, body }],
@@ -205,14 +212,16 @@ const failures = {
 };
 
 describe('authenticateGuest, when', () => {
-  for (const [what, [[route, answer], name, message, { cause, ...fields }]] of Object.entries(failures)) {
+  for (const [what, [[route, answer], name, message, { cause, hint: advice, ...fields }]] of Object.entries(failures)) {
     test(what, async (t) => {
       const { double, auth } = await setup(t, { preflightChannel: route === 'channel', maxRetries: 0 });
       double.always(route, answer);
       const error = await failure(auth.authenticateGuest(guest()), pkg[name], tree[name][0]);
       assert.deepEqual([error.name, error.message], [name, message]);
       const sent = double.of('create')[0]?.headers['x-genesys-request-id'];
-      const { requestId, ...rest } = { ...error };
+      const { requestId, hint, ...rest } = { ...error };
+      if (advice) assert.match(hint, advice);
+      else assert.equal(hint, undefined);
       if (sent) assert.equal(requestId, sent);
       const seen = fields.status === undefined ? {} : { correlationId: 'correlation-1' };
       assert.deepEqual(rest, { code: tree[name][0], retryable: false, ...seen, ...fields });
@@ -235,8 +244,27 @@ describe('authenticateGuest, when', () => {
     double.always('create', (exchange) => exchange.drop());
     const error = await failure(auth.authenticateGuest(guest()), pkg.NetworkError, 'NETWORK');
     assert.match(error.message, /^Guest creation lost its connection to 127\.0\.0\.1:\d+: /);
+    assert.equal(error.cause.code, 'ECONNRESET');
     // A repetition could make a second guest.
     assert.deepEqual([error.attempts, error.retryable, double.of('create').length], [1, false, 1]);
+  });
+
+  test('the answer breaks off', async (t) => {
+    const { double, auth } = await setup(t);
+    for (const [coding, encode] of [
+      ['identity', Buffer.from],
+      ['gzip', gzipSync],
+    ]) {
+      double.next('create', async (exchange) => {
+        const body = encode(JSON.stringify(double.guest(exchange.json)));
+        const headers = { 'Content-Encoding': coding, 'Content-Length': body.length };
+        exchange.response.writeHead(200, headers);
+        await new Promise((resolve) => exchange.response.write(body.subarray(0, body.length / 2), resolve));
+        exchange.drop();
+      });
+      const error = await failure(auth.authenticateGuest(guest()), pkg.NetworkError, 'NETWORK');
+      assert.deepEqual([error.cause.code, error.hint, error.attempts], ['ECONNRESET', undefined, 1], error.message);
+    }
   });
 
   test('no answer comes', async (t) => {

@@ -74,6 +74,7 @@ pub(super) fn credentials(
     let paths = fields.inner("paths")?;
     let timeouts = fields.inner("timeouts")?;
     Ok(Credentials {
+        region: environment.region.map(|region| region.key),
         token_url: path(paths.as_ref(), "token", TOKEN_PATH, &environment.login)?,
         client_id: fields.required_credential("clientId")?.to_owned(),
         client_secret: fields.required_credential("clientSecret").map(Secret::new)?,
@@ -90,6 +91,7 @@ pub(super) fn api(fields: &Fields<'_>, environment: &Environment) -> Result<Api,
     let default_key = || Secret::new(format!("{}-guest-signing-key", environment.name));
     Ok(Api {
         endpoints: Endpoints {
+            region: environment.region.map(|region| region.key),
             guests: path(paths.as_ref(), "guests", GUESTS_PATH, &environment.api)?,
             refresh: path(paths.as_ref(), "refresh", REFRESH_PATH, &environment.api)?,
             channel: path(paths.as_ref(), "channel", CHANNEL_PATH, &environment.api)?,

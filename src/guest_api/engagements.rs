@@ -16,6 +16,7 @@ use crate::caller::CallContext;
 use crate::crm::Profile;
 use crate::error::{Code, Error};
 use crate::guest::{Guest, Refreshed};
+use crate::hint::Hint;
 use crate::json::{Members, quote};
 use crate::net::exchange::{Exchange, LONGEST_URL};
 use crate::net::fault;
@@ -56,6 +57,8 @@ const fn operation(label: &'static str, retry: RetrySafety, limit: RateLimitGrou
 /// Where the API's paths are; each is an absolute URL on the API origin.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
+    /// The region's key, where `environment` names one.
+    pub region: Option<&'static str>,
     /// Creates guests; attributes are below it, at `/{guestId}`.
     pub guests: Url,
     /// Refreshes guest tokens.
@@ -98,7 +101,12 @@ impl Engagements {
         .map_err(|_| Error::new(Code::Internal, "The guest request could not be written as JSON"))?;
         let body = bytes::Bytes::from(body);
         let build = || Exchange::new(Method::POST, self.endpoints.guests.clone()).json(body.clone());
-        let answer = self.authorised(&CREATION, Code::GuestCreationFailed, &[], context, build).await?;
+        let created = self.authorised(&CREATION, Code::GuestCreationFailed, &[], context, build).await;
+        let answer = created.map_err(|error| {
+            let is_of_login = error.code() == Code::OauthFailed;
+            let hint = Hint::of_creation(error.details().status, self.endpoints.region);
+            error.with_hint(hint.filter(|_| !is_of_login))
+        })?;
         let guest = Guest::parse(&answer.answer).ok_or_else(|| {
             fault::refused(&CREATION, Code::GuestCreationFailed, &answer.answer, &[&answer.token], answer.attempts)
                 .with_cause("the answer holds no guest")

@@ -3,22 +3,42 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::time::{Duration, SystemTime};
 
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
+use super::authorities;
 use super::exchange::MOST_HEADERS;
+use crate::hint::Hint;
 
-/// What ring offers.
-const SPOKEN: &str = "TLS 1.2 and 1.3 with ECDHE, AES-GCM or ChaCha20, and keys of RSA, P-256, P-384 or Ed25519";
+/// As many names of a certificate as are shown.
+const MOST_NAMES: usize = 5;
+
+/// The end of the year 9999, in seconds: what is later has no usual form.
+const LATEST: u64 = 253_402_300_799;
 
 /// Why an exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     text: String,
     kind: Kind,
+    hint: Option<Hint>,
 }
 
-/// Kinds of causes; each has a code of Node's and a hint.
+/// Where an exchange failed.
+pub(super) struct Place<'a> {
+    /// `host:port`.
+    pub(super) host: &'a str,
+    /// The proxy on the way there, `host:port`.
+    pub(super) proxy: Option<&'a str>,
+    /// Whether that proxy looks up names.
+    pub(super) is_lookup_remote: bool,
+    /// The option that names the host.
+    pub(super) option: &'static str,
+}
+
+/// Kinds of causes; most have a code of Node's and a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Refused,
@@ -35,8 +55,9 @@ pub(super) enum Kind {
     NoCommonAlgorithms,
     NotTls,
     ProxyLogin,
-    ProxyRefused,
+    ProxyAnswered(u16),
     HeadTooLarge,
+    Undecodable,
     Other,
 }
 
@@ -47,7 +68,16 @@ pub(super) struct SelfSignedCertificate;
 
 impl Cause {
     pub(super) fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { text: text.into(), kind }
+        Self { text: text.into(), kind, hint: None }
+    }
+
+    /// What a proxy answered instead of opening a tunnel.
+    pub(super) fn of_proxy(status: u16) -> Self {
+        match status {
+            407 => Self::new(Kind::ProxyLogin, "the proxy wants a login (407)"),
+            ..500 => Self::new(Kind::ProxyAnswered(status), format!("the proxy refused with status {status}")),
+            _ => Self::new(Kind::ProxyAnswered(status), format!("the proxy failed with status {status}")),
+        }
     }
 
     #[cfg(test)]
@@ -59,6 +89,10 @@ impl Cause {
     pub(super) fn of(error: &reqwest::Error) -> Self {
         if error.is_dns() {
             return Self::new(Kind::UnknownHost, innermost(error));
+        }
+        // What breaks off on the way counts as decoding, too.
+        if error.is_decode() && chain(error).all(|error| error.downcast_ref::<hyper::Error>().is_none()) {
+            return Self::new(Kind::Undecodable, format!("the answer cannot be unpacked: {}", innermost(error)));
         }
         let is_too_large = |error: &(dyn StdError + 'static)| {
             // hyper tells this kind apart for servers alone.
@@ -74,31 +108,34 @@ impl Cause {
         let text = match kind {
             Kind::NotTls => "the other side does not speak TLS".to_owned(),
             Kind::NoCommonAlgorithms => format!("no common TLS algorithms ({})", innermost(error)),
-            _ => innermost(error),
+            _ => tls.and_then(certificate_facts).unwrap_or_else(|| innermost(error)),
         };
-        Self { text, kind }
+        Self::new(kind, text)
     }
 
-    /// Whether the next try would meet the same: two sides that do not understand or trust each other's TLS.
+    /// Whether the next try would meet the same: two sides that do not understand or trust each other.
     pub(super) fn is_lasting(&self) -> bool {
-        use Kind::{
-            BadCertificate, Expired, HeadTooLarge, NoCommonAlgorithms, NotTls, NotYetValid, ProxyLogin, ProxyRefused,
-            SelfSigned, UnknownAuthority, WrongName,
-        };
-        matches!(
-            self.kind,
-            BadCertificate
-                | Expired
-                | HeadTooLarge
-                | NoCommonAlgorithms
-                | NotTls
-                | NotYetValid
-                | ProxyLogin
-                | ProxyRefused
-                | SelfSigned
-                | UnknownAuthority
-                | WrongName
-        )
+        match self.kind {
+            Kind::Refused
+            | Kind::UnknownHost
+            | Kind::Reset
+            | Kind::Late
+            | Kind::Unreachable
+            | Kind::ProxyAnswered(500..)
+            | Kind::Undecodable
+            | Kind::Other => false,
+            Kind::SelfSigned
+            | Kind::UnknownAuthority
+            | Kind::Expired
+            | Kind::NotYetValid
+            | Kind::WrongName
+            | Kind::BadCertificate
+            | Kind::NoCommonAlgorithms
+            | Kind::NotTls
+            | Kind::ProxyLogin
+            | Kind::ProxyAnswered(_)
+            | Kind::HeadTooLarge => true,
+        }
     }
 
     /// Node's code for it, where there is one.
@@ -118,35 +155,79 @@ impl Cause {
             | Kind::NoCommonAlgorithms
             | Kind::NotTls
             | Kind::ProxyLogin
-            | Kind::ProxyRefused
+            | Kind::ProxyAnswered(_)
             | Kind::HeadTooLarge
+            | Kind::Undecodable
             | Kind::Other => return None,
         })
     }
 
-    /// What to do about it, as one sentence. `host` is the other side, `option` the one that names it.
-    pub(super) fn hint(&self, host: &str, option: &str) -> Option<String> {
-        Some(match self.kind {
-            Kind::Refused | Kind::Unreachable => {
-                format!("Is the service at {host} up, and does {option} name the right host and port?")
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<Hint> {
+        self.hint.clone()
+    }
+
+    /// Adds what to do about it, now that it is known where it happened.
+    pub(super) fn at(mut self, place: &Place<'_>) -> Self {
+        self.hint = self.hint_at(place);
+        self
+    }
+
+    fn hint_at(&self, &Place { host, proxy, is_lookup_remote, option }: &Place<'_>) -> Option<Hint> {
+        let host = host.to_owned();
+        Some(match (self.kind, proxy.map(str::to_owned)) {
+            (Kind::ProxyLogin, Some(proxy)) => Hint::ProxyLogin { proxy },
+            (Kind::ProxyAnswered(status @ ..500), Some(proxy)) => Hint::ProxyRefused { proxy, status, host },
+            (Kind::ProxyAnswered(status), Some(proxy)) => Hint::ProxyFailed { proxy, status, host },
+            (Kind::Refused | Kind::Unreachable | Kind::Late, Some(proxy)) => Hint::ProxyUnreachable { proxy },
+            (Kind::UnknownHost, Some(proxy)) if is_lookup_remote => Hint::ProxyUnreachable { proxy },
+            (Kind::Refused | Kind::Unreachable | Kind::Late, None) => Hint::Unreachable { host, option },
+            (Kind::UnknownHost, _) => Hint::UnknownHost { host, option },
+            (Kind::SelfSigned | Kind::UnknownAuthority, _) => match authorities::misnamed() {
+                Some((variable, path)) => Hint::MisnamedAuthorities { variable, path, host },
+                None => Hint::UntrustedCertificate { host },
+            },
+            (Kind::Expired | Kind::NotYetValid, _) => Hint::CertificateTime { host, detail: self.text.clone() },
+            (Kind::WrongName, _) => Hint::WrongName { option, detail: self.text.clone() },
+            (Kind::NoCommonAlgorithms | Kind::BadCertificate, _) => Hint::Algorithms,
+            (Kind::NotTls, _) => Hint::NotTls { option },
+            (Kind::Undecodable, _) => Hint::Undecodable { host },
+            (Kind::Reset | Kind::HeadTooLarge | Kind::Other | Kind::ProxyLogin | Kind::ProxyAnswered(_), _) => {
+                return None;
             }
-            Kind::UnknownHost => format!("Is the name {host} right (see {option}), and can this machine look it up?"),
-            Kind::SelfSigned | Kind::UnknownAuthority => {
-                format!("Set ca or NODE_EXTRA_CA_CERTS to the authority of {host}, or to its own certificate.")
-            }
-            Kind::Expired | Kind::NotYetValid => {
-                format!("Renew the certificate of {host}, or set the clock of this machine: {}.", self.text)
-            }
-            Kind::WrongName => format!("Does {option} name the host as its certificate does? {}.", self.text),
-            Kind::NoCommonAlgorithms | Kind::BadCertificate => format!("What is spoken here: {SPOKEN}."),
-            Kind::NotTls => {
-                format!("Does {option} name the right port? Without TLS only a loopback host is allowed, with http:.")
-            }
-            Kind::ProxyLogin => "Put user and password into the proxy's URL (proxy, HTTPS_PROXY or HTTP_PROXY).".into(),
-            Kind::ProxyRefused => format!("The proxy must allow CONNECT to {host}, or NO_PROXY must name that host."),
-            Kind::Reset | Kind::Late | Kind::HeadTooLarge | Kind::Other => return None,
         })
     }
+}
+
+/// What a certificate says that does not fit: which time, which names.
+fn certificate_facts(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(error) = error else { return None };
+    Some(match error {
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("certificate expired at {}, and it is {} here", shown(*not_after), shown(*time))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("certificate not valid before {}, and it is {} here", shown(*not_before), shown(*time))
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<&str> = presented.iter().take(MOST_NAMES).map(|name| bare_name(name)).collect();
+            let more = if presented.len() > MOST_NAMES { " and others" } else { "" };
+            let names = if names.is_empty() { "no host".to_owned() } else { names.join(", ") };
+            format!("certificate not valid for {}, but for {names}{more}", expected.to_str())
+        }
+        _ => return None,
+    })
+}
+
+/// RFC 3339, as in `2026-01-31T12:00:00Z`.
+fn shown(time: UnixTime) -> String {
+    let seconds = Duration::from_secs(time.as_secs().min(LATEST));
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + seconds).to_string()
+}
+
+/// `guest.test` of `DnsName("guest.test")`, as webpki writes it.
+fn bare_name(name: &str) -> &str {
+    name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')').trim_matches('"'))
 }
 
 impl fmt::Display for Cause {

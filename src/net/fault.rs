@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use super::cause::{Cause, Kind};
+use http::header;
+use url::Url;
+
+use super::cause::{Cause, Kind, Place};
 use super::exchange::{Answer, MAX_ANSWER_BYTES};
 use super::operation::{BodyStyle, Operation, RetrySafety};
 use super::{redact, retry_after};
 use crate::error::{Code, Error};
+use crate::hint::Hint;
 use crate::secret::Secret;
 
 /// Why an exchange brought no success. The text goes behind the name of the call.
@@ -56,23 +60,16 @@ impl Fault {
         Self::Broken { host, cause: Cause::new(Kind::Reset, reason) }
     }
 
-    /// Fills in the host, which the place that saw the fault did not know.
-    pub(super) fn at_host(mut self, name: String) -> Self {
-        match &mut self {
-            Self::Unreached { host, .. }
-            | Self::Broken { host, .. }
-            | Self::TooLarge { host }
-            | Self::Unreadable { host, .. }
-            | Self::Coding { host, .. } => *host = name,
-            Self::Status(_)
-            | Self::TimedOut { .. }
-            | Self::NoTurn { .. }
-            | Self::Queued { .. }
-            | Self::Paused { .. }
-            | Self::LimitReached { .. }
-            | Self::Setup(_) => {}
+    /// Fills in where it happened; `host` is for messages.
+    pub(super) fn at(self, host: String, place: &Place<'_>) -> Self {
+        match self {
+            Self::Unreached { cause, .. } => Self::Unreached { host, cause: cause.at(place) },
+            Self::Broken { cause, .. } => Self::Broken { host, cause: cause.at(place) },
+            Self::TooLarge { .. } => Self::TooLarge { host },
+            Self::Unreadable { what, .. } => Self::Unreadable { host, what },
+            Self::Coding { coding, .. } => Self::Coding { host, coding },
+            other => other,
         }
-        self
     }
 }
 
@@ -122,6 +119,10 @@ impl Failure {
     /// carried, which a server may have echoed.
     pub(crate) fn into_error(self, code: Code, known: &[&Secret]) -> Error {
         let Self { operation, fault, attempts, retry_after } = self;
+        let fault = match fault {
+            Fault::Coding { host, coding } => Fault::Coding { host, coding: redact::text(&coding, known) },
+            other => other,
+        };
         let message = format!("{} {fault}", operation.label);
         let is_repeatable = operation.retry != RetrySafety::IfUnprocessed;
         let error = match fault {
@@ -129,19 +130,19 @@ impl Failure {
                 return refused(operation, code, &answer, known, attempts).with_retry_after(retry_after);
             }
             Fault::Setup(error) => return error,
-            Fault::Unreached { host, cause } => underlying(message, &cause)
-                .with_retryable(!cause.is_lasting())
-                .with_hint(cause.hint(&host, operation.option)),
+            Fault::Unreached { cause, .. } => underlying(message, &cause).with_retryable(!cause.is_lasting()),
             Fault::Broken { cause, .. } => {
                 underlying(message, &cause).with_retryable(is_repeatable && !cause.is_lasting())
             }
             Fault::Queued { .. } | Fault::NoTurn { .. } => Error::new(Code::Timeout, message).with_retryable(true),
-            Fault::TooLarge { .. } | Fault::Coding { .. } | Fault::Unreadable { .. } => {
-                Error::new(Code::Network, message)
+            Fault::TooLarge { .. } | Fault::Unreadable { .. } => Error::new(Code::Network, message),
+            Fault::Coding { host, coding } => {
+                Error::new(Code::Network, message).with_hint(Hint::ContentCoding { host, coding })
             }
             Fault::TimedOut { .. } => Error::new(Code::Timeout, message).with_retryable(is_repeatable),
             Fault::Paused { wait } | Fault::LimitReached { wait } => {
-                Error::new(Code::RateLimited, message).with_retryable(true).with_retry_after(Some(wait))
+                let error = Error::new(Code::RateLimited, message).with_hint(Hint::of_rate_limit(Some(wait)));
+                error.with_retryable(true).with_retry_after(Some(wait))
             }
         };
         error.with_attempts(attempts)
@@ -149,7 +150,10 @@ impl Failure {
 }
 
 fn underlying(message: String, cause: &Cause) -> Error {
-    Error::new(Code::Network, message).with_cause(cause.to_string()).with_cause_code(cause.code())
+    Error::new(Code::Network, message)
+        .with_cause(cause.to_string())
+        .with_cause_code(cause.code())
+        .with_hint(cause.hint())
 }
 
 /// The error for an answer that is not what was asked for: another status, or a body without what is needed.
@@ -161,13 +165,31 @@ pub(crate) fn refused(operation: &Operation, code: Code, answer: &Answer, known:
     };
     let is_repeatable = operation.retry != RetrySafety::IfUnprocessed;
     let retryable = match answer.status {
-        429 => true,
         503 => is_repeatable || retry_after::parse(&answer.headers).is_some(),
         408 | 500 | 502 | 504 => is_repeatable,
-        _ => (operation.is_throttle)(answer),
+        _ => operation.is_throttled(answer),
     };
     Error::new(code, format!("{} failed: {} {shown}", operation.label, answer.status))
         .with_retryable(retryable)
         .with_answer(answer.status, answer.correlation_id(), body.into_text())
         .with_attempts(attempts)
+        .with_hint(hint_of(operation, answer, known))
+}
+
+/// What an answer's status says to whoever has sent the request.
+fn hint_of(operation: &Operation, answer: &Answer, known: &[&Secret]) -> Option<Hint> {
+    match answer.status {
+        300..=399 => {
+            let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
+            // Never the path, which may hold what is nobody's business.
+            let target = match Url::parse(location).map(|url| url.origin()) {
+                Ok(origin) if origin.is_tuple() => redact::text(&origin.ascii_serialization(), known),
+                Ok(_) => return None,
+                Err(_) => "Another path of the same host".to_owned(),
+            };
+            Some(Hint::Redirect { target, option: operation.option })
+        }
+        _ if operation.is_throttled(answer) => Some(Hint::of_rate_limit(retry_after::parse(&answer.headers))),
+        _ => None,
+    }
 }

@@ -6,7 +6,7 @@
 //! - [`client`]: sends one within its deadline
 //! - [`web_socket`]: opens a socket
 //! - [`origin`]: the connections to one host, and what its answers teach about them
-//! - [`settings`], [`tls`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
+//! - [`settings`], [`tls`], [`authorities`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
 //! - [`classify`], [`cause`]: what its failure means
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
@@ -14,6 +14,7 @@
 //! - [`limiter`]: how many requests go out, and how fast, alone or together with other processes
 //! - [`redact`]: answers made fit to be shown
 
+mod authorities;
 pub(crate) mod backoff;
 pub(crate) mod budget;
 pub(crate) mod cause;

@@ -22,6 +22,13 @@ pub(crate) struct Operation {
     pub(crate) is_throttle: fn(&Answer) -> bool,
 }
 
+impl Operation {
+    /// Whether an answer asks to slow down.
+    pub(super) fn is_throttled(&self, answer: &Answer) -> bool {
+        answer.status == 429 || (self.is_throttle)(answer)
+    }
+}
+
 /// Whether a request may be sent again after a fault that the server may have acted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetrySafety {

@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::{Position, Url};
 
-use super::cause::{Cause, Kind};
+use super::cause::{Cause, Place};
 use super::classify::{classify, is_refused_tunnel, is_unprocessed, wants_login};
 use super::exchange::{Answer, Exchange, host_of};
 use super::fault::Fault;
@@ -25,8 +25,6 @@ use crate::sync::lock;
 
 /// A request that an HTTP/2 server did not take goes out again at once, so often at most.
 const MOST_UNPROCESSED: u32 = 8;
-
-const WANTS_LOGIN: &str = "the proxy wants a login (407)";
 
 /// A request that has waited for a connection is not sent any more when so little time is left for its answer.
 const LEAST_TIME: Duration = Duration::from_millis(50);
@@ -124,7 +122,7 @@ impl Origin {
             // Ends of connections that have reached this machine are heard of before one is chosen.
             tokio::task::yield_now().await;
         }
-        self.in_time(limit, deadline, self.exchange(first, build)).await
+        self.in_time(operation, limit, deadline, self.exchange(first, build)).await
     }
 
     /// Opens a WebSocket within `limit`, once there is a connection to be had. A server that refuses is a
@@ -149,7 +147,7 @@ impl Origin {
             let stream = response.upgrade().await.map_err(|error| classify(&error, self.connect_timeout))?;
             Ok(WebSocketConnection { stream, headers, host: self.name(), place })
         };
-        self.in_time(limit, deadline, opened).await
+        self.in_time(operation, limit, deadline, opened).await
     }
 
     /// A place among the connections; none is needed where requests share one.
@@ -172,6 +170,7 @@ impl Origin {
     /// What is done over a connection, within `limit`.
     async fn in_time<T>(
         &self,
+        operation: &Operation,
         limit: Duration,
         deadline: Instant,
         work: impl Future<Output = Result<T, Fault>>,
@@ -184,7 +183,7 @@ impl Origin {
                 if matches!(fault, Fault::Broken { .. }) {
                     self.lost_a_request();
                 }
-                Err(self.explain(fault).await.at_host(self.name()))
+                Err(self.located(self.explain(fault).await, operation.option))
             }
             Err(_) => {
                 self.timed_out(started);
@@ -193,22 +192,23 @@ impl Origin {
         }
     }
 
+    /// Fills in where it happened, which the place that saw the fault did not know.
+    fn located(&self, fault: Fault, option: &'static str) -> Fault {
+        let proxy = self.proxy.as_ref().map(host_of);
+        let is_lookup_remote = self.proxy.as_ref().is_some_and(|proxy| proxy.scheme() != "socks5");
+        let place = Place { host: &self.host, proxy: proxy.as_deref(), is_lookup_remote, option };
+        fault.at(self.name(), &place)
+    }
+
     /// Says what a proxy answered that refused a tunnel.
     async fn explain(&self, fault: Fault) -> Fault {
         match (fault, &self.proxy) {
             (Fault::Unreached { host, cause }, _) if wants_login(&cause) => {
-                Fault::Unreached { host, cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) }
+                Fault::Unreached { host, cause: Cause::of_proxy(407) }
             }
             (Fault::Unreached { host, cause }, Some(proxy)) if is_refused_tunnel(&cause) => {
                 let status = self.proxy_status.get_or_init(|| refused_status(proxy, &self.url)).await;
-                let cause = match *status {
-                    Some(status) if status < 500 => {
-                        Cause::new(Kind::ProxyRefused, format!("the proxy refused with status {status}"))
-                    }
-                    Some(status) => Cause::new(Kind::Other, format!("the proxy failed with status {status}")),
-                    None => cause,
-                };
-                Fault::Unreached { host, cause }
+                Fault::Unreached { host, cause: status.map_or(cause, Cause::of_proxy) }
             }
             (fault, _) => fault,
         }
@@ -218,7 +218,7 @@ impl Origin {
         let answer = receive(self.response(first, build).await?).await?;
         // Plain http is handed to the proxy itself, whose own refusal this is.
         if answer.status == 407 && self.proxy.is_some() {
-            return Err(Fault::Unreached { host: self.name(), cause: Cause::new(Kind::ProxyLogin, WANTS_LOGIN) });
+            return Err(Fault::Unreached { host: self.name(), cause: Cause::of_proxy(answer.status) });
         }
         Ok(answer)
     }

@@ -231,7 +231,7 @@ fn asked_wait(fault: &Fault) -> Option<Duration> {
 }
 
 fn is_throttle(operation: &Operation, fault: &Fault) -> bool {
-    matches!(fault, Fault::Status(answer) if answer.status == 429 || (operation.is_throttle)(answer))
+    matches!(fault, Fault::Status(answer) if operation.is_throttled(answer))
 }
 
 #[cfg(test)]

@@ -1,31 +1,20 @@
 //! The TLS of all clients of an instance: the system's authorities, the given ones, and server certificates that vouch for
 //! themselves.
 
-use std::env;
-use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
+use super::authorities;
 use super::cause::SelfSignedCertificate;
 use crate::error::Error;
-
-/// Where distributions keep their authorities, for the case that `SSL_CERT_FILE` or `SSL_CERT_DIR` leads nowhere.
-const USUAL_FILES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
+use crate::hint::Hint;
 
 /// A configuration that trusts the system's authorities, those of `NODE_EXTRA_CA_CERTS` and the `given` ones.
 pub(super) fn config(given: &[CertificateDer<'static>]) -> Result<ClientConfig, Error> {
@@ -55,7 +44,7 @@ fn verifier(given: &[CertificateDer<'static>]) -> Result<Verifier, Error> {
         Error::config("ca", "has a certificate that cannot be used").with_cause(error.to_string())
     };
     let mut extra: Vec<_> = given.to_vec();
-    extra.extend(node_extra_roots());
+    extra.extend(authorities::of_node());
     // Alone they tell a damaged one from a system without any.
     let mut known = RootCertStore::empty();
     for root in &extra {
@@ -64,29 +53,11 @@ fn verifier(given: &[CertificateDer<'static>]) -> Result<Verifier, Error> {
     if let Ok(verifier) = Verifier::new_with_extra_roots(extra.clone(), provider()) {
         return Ok(verifier);
     }
-    for file in USUAL_FILES {
-        extra.extend(rustls_native_certs::load_certs_from_paths(Some(Path::new(file)), None).certs);
-    }
+    extra.extend(authorities::usual());
     Verifier::new_with_extra_roots(extra, provider()).map_err(|_| {
-        Error::config("ca", format!("is needed: no certificate authorities were found. Looked for: {}", looked_for()))
+        Error::config("ca", "is needed: no certificate authorities were found")
+            .with_hint(Hint::NoAuthorities { looked_for: authorities::looked_for() })
     })
-}
-
-/// Those that Node itself trusts besides the system's. Like Node, a file that cannot be read is passed over.
-fn node_extra_roots() -> Vec<CertificateDer<'static>> {
-    let pem = named_by("NODE_EXTRA_CA_CERTS").and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-    CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect()
-}
-
-fn named_by(variable: &str) -> Option<OsString> {
-    env::var_os(variable).filter(|path| !path.is_empty())
-}
-
-fn looked_for() -> String {
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"]
-        .into_iter()
-        .filter_map(|variable| named_by(variable).map(|path| format!("{} ({variable})", path.to_string_lossy())));
-    named.chain(USUAL_FILES.map(str::to_owned)).collect::<Vec<_>>().join(", ")
 }
 
 /// Accepts, beside what the system's verifier accepts, a server certificate that is itself among the trusted ones.

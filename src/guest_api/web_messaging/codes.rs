@@ -1,6 +1,7 @@
 //! What the errors of a session mean: statuses of the handshake, and codes in frames.
 
 use crate::error::Code;
+use crate::hint::Hint;
 use crate::net::exchange::Answer;
 
 /// How the text of a 400 begins for a deployment that is not there.
@@ -27,26 +28,19 @@ pub(super) fn code_of(answer: Option<&Answer>, is_in_band: bool) -> Code {
 }
 
 /// What to do about it.
-pub(super) fn hint(answer: Option<&Answer>, is_in_band: bool, signed_in: bool, has_origin: bool) -> Option<String> {
+pub(super) fn hint(answer: Option<&Answer>, is_in_band: bool, signed_in: bool, has_origin: bool) -> Option<Hint> {
     let answer = answer?;
-    let hint = match (is_in_band, answer.status) {
-        (false, 403) if has_origin => {
-            "The deployment's allowed domains must have the host of origin, and its id must be that of channelId"
-        }
-        (false, 403) => {
-            "Set origin to one of the deployment's allowed domains, and check that channelId is a deployment's id"
-        }
-        (false, 400 | 404) => "channelId must be the id of an active deployment in this region",
-        (true, 401) if signed_in => "The guest must sign in again: its JWT has ended or is another deployment's",
-        (true, 401) => "The deployment wants its guests to sign in: give signIn",
-        (true, 403) if SIGN_IN_REFUSED.iter().any(|start| answer.text().starts_with(start)) => {
-            "The guest must sign in again"
-        }
-        (true, 4017) => "The guest of this token has signed in: give signIn, or leave token out",
-        (true, 200 | 4006 | 4007) => "The session of this token is over: leave token out to begin another one",
+    Some(match (is_in_band, answer.status) {
+        (false, 403) if has_origin => Hint::OriginRefused,
+        (false, 403) => Hint::OriginMissing,
+        (false, 400 | 404) => Hint::UnknownDeployment,
+        (true, 401) if signed_in => Hint::SignInEnded,
+        (true, 401) => Hint::SignInWanted,
+        (true, 403) if SIGN_IN_REFUSED.iter().any(|start| answer.text().starts_with(start)) => Hint::SignInRefused,
+        (true, 4017) => Hint::TokenSignedIn,
+        (true, 200 | 4006 | 4007) => Hint::SessionOver,
         _ => return None,
-    };
-    Some(hint.to_owned())
+    })
 }
 
 #[cfg(test)]

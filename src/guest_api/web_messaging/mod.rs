@@ -207,8 +207,7 @@ impl WebMessaging {
     ) -> Error {
         let code = codes::code_of(failure.answer(), is_in_band);
         let hint = codes::hint(failure.answer(), is_in_band, is_signed_in, self.settings.origin.is_some());
-        let error = failure.into_error(code, known).with_request_id(&context.request_id);
-        if hint.is_some() { error.with_hint(hint) } else { error }
+        failure.into_error(code, known).with_request_id(&context.request_id).with_hint(hint)
     }
 
     /// The attributes of a conversation, started or not, and what became of the profile in them.

@@ -4,6 +4,7 @@ use super::scripted::*;
 use super::*;
 use crate::error::Code;
 use crate::guest_options::{GuestOptions, SignIn};
+use crate::hint::Hint;
 
 #[tokio::test]
 async fn a_code_becomes_a_jwt_and_one_that_has_ended_is_refreshed() {
@@ -51,7 +52,17 @@ async fn without_a_refresh_token_a_refused_jwt_is_the_end() {
     let error = create(&server, options).await.err().unwrap();
     assert_eq!(error.code(), Code::RefreshFailed);
     assert_eq!(error.details().message, "Guest creation failed: 401 \"User is unauthorized\"");
-    assert!(error.details().hint.as_deref().unwrap().contains("sign in again"));
+    assert_eq!(error.details().hint, Some(Hint::SignInEnded.to_string()));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_refused_must_be_made_again() {
+    for text in ["Session authentication failed: expired", "Try to authenticate again."] {
+        let server = Server::start(vec![answering(|asked| vec![error(asked, 403, text)])]).await;
+        let options = GuestOptions { sign_in: SignIn::from_json(r#"{"jwt":"j"}"#), token: None };
+        let error = create(&server, options).await.err().unwrap();
+        assert_eq!((error.code(), &error.details().hint), (Code::Forbidden, &Some(Hint::SignInRefused.to_string())));
+    }
 }
 
 #[tokio::test]

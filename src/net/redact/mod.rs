@@ -43,6 +43,11 @@ impl Shown {
     }
 }
 
+/// A short text of a server's, without the `known` credentials.
+pub(crate) fn text(text: &str, known: &[&Secret]) -> String {
+    body(text, known, false).into_text()
+}
+
 /// The first 4 KiB of a body, fit to be shown: without what is named like a credential, and without the `known` ones,
 /// however they are written; also without those that begin there and end behind.
 ///
