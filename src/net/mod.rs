@@ -7,7 +7,7 @@
 //! - [`web_socket`]: opens a socket
 //! - [`origin`]: the connections to one host, and what its answers teach about them
 //! - [`settings`], [`tls`], [`authorities`], [`proxies`], [`tunnel`], [`resolver`]: how connections are made
-//! - [`classify`], [`cause`]: what its failure means
+//! - [`classify`], [`cause`], [`certificate_error`]: what its failure means
 //! - [`fault`]: what can go wrong in one, and the error it becomes
 //! - [`retry`]: when a request is repeated, and after which wait
 //! - [`retry_after`], [`backoff`], [`budget`]: the parts of that decision
@@ -18,6 +18,7 @@ mod authorities;
 pub(crate) mod backoff;
 pub(crate) mod budget;
 pub(crate) mod cause;
+mod certificate_error;
 mod classify;
 pub(crate) mod client;
 pub(crate) mod exchange;
