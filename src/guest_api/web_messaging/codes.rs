@@ -4,6 +4,9 @@ use crate::error::Code;
 use crate::hint::Hint;
 use crate::net::exchange::Answer;
 
+/// In-band code of a fault of the server's.
+pub(super) const UNEXPECTED: u16 = 5000;
+
 /// How the text of a 400 begins for a deployment that is not there.
 const NO_DEPLOYMENT: &str = "Deployment not found";
 

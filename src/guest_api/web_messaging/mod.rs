@@ -207,7 +207,10 @@ impl WebMessaging {
     ) -> Error {
         let code = codes::code_of(failure.answer(), is_in_band);
         let hint = codes::hint(failure.answer(), is_in_band, is_signed_in, self.settings.origin.is_some());
-        failure.into_error(code, known).with_request_id(&context.request_id).with_hint(hint)
+        // As little the guest's fault as a 500.
+        let is_servers_fault = is_in_band && failure.status() == Some(codes::UNEXPECTED);
+        let error = failure.into_error(code, known).with_request_id(&context.request_id).with_hint(hint);
+        if is_servers_fault { error.with_retryable(true) } else { error }
     }
 
     /// The attributes of a conversation, started or not, and what became of the profile in them.

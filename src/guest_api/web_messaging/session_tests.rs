@@ -122,6 +122,11 @@ async fn what_breaks_off_is_tried_again_and_a_refusal_is_not() {
     let created = create(&server, GuestOptions::default()).await.unwrap();
     let tokens: Vec<_> = server.heard().iter().filter_map(|frame| frame["token"].as_str().map(str::to_owned)).collect();
     assert_eq!(tokens, vec![created.guest.token.expose(); 3]);
+    for (code, retryable) in [(500, true), (5000, true), (4005, false)] {
+        let refused = || answering(move |asked| vec![error(asked, code, "")]);
+        let error = failure((0..4).map(|_| refused()).collect()).await;
+        assert_eq!((error.code(), error.details().retryable), (Code::GuestCreationFailed, retryable), "{code}");
+    }
     for (turn, code, hint) in [
         (Turn::Answer(403, "", json!({})), Code::Forbidden, "allowed domains"),
         (Turn::Answer(404, "", json!({})), Code::ChannelUnavailable, "channelId"),
