@@ -89,15 +89,11 @@ export function assertNothingLost({ tried, guests, profiles, errors }) {
   assert.deepEqual({ guests, profiles, errors }, { guests: 0, profiles: 0, errors: {} }, `of ${tried}`);
 }
 
-/** The least that can be told from chance in a run of a few hundred calls. */
-const CHANCE = 0.05;
+const lost = ({ guests, profiles, tried }) => (guests + profiles) / tried;
 
-/** Of guests and of profiles at most this share of what the others lost, in proportion to what each tried. */
-export function assertFewerLost(ours, theirs, share) {
-  for (const kind of ['guests', 'profiles']) {
-    const most = Math.max((theirs[kind] / theirs.tried) * share, CHANCE);
-    assert.ok(ours[kind] / ours.tried <= most, `${kind}: ${JSON.stringify({ ours, theirs })}`);
-  }
+/** At most this share of what the others lost, in proportion to what each tried, or no more than comes by `chance`. */
+export function assertFewerLost(ours, theirs, share, chance) {
+  assert.ok(lost(ours) <= Math.max(lost(theirs) * share, chance), JSON.stringify({ ours, theirs }));
 }
 
 /** Messages and how often each came. */
