@@ -1,5 +1,6 @@
 //! The story of one call, top to bottom.
 
+pub(crate) mod assemble;
 mod operations;
 mod warm_up;
 
@@ -12,23 +13,17 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::analytics::{Event, Outbox};
+use crate::analytics::Event;
 use crate::audit::{Facts, Subject};
-use crate::bearer::{BearerSender, Tokens};
 use crate::caller::CallContext;
-use crate::config::{Config, Traffic};
-use crate::crm::{Crm, ProfileLookup};
+use crate::config::Traffic;
+use crate::crm::ProfileLookup;
 use crate::enrich::{Authenticated, Enricher};
 use crate::error::{Code, Error};
-use crate::guest_api::engagements::Engagements;
-use crate::guest_api::web_messaging::WebMessaging;
 use crate::guest_api::{Created, GuestApi};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Failures;
-use crate::net::client::Http;
-use crate::net::limiter::{Limits, SharedLimiter};
 use crate::net::retry::Sender;
-use crate::notice::{Notice, OnNotice};
 use crate::oauth::OAuth;
 use crate::preflight::Preflight;
 use crate::rotation::Rotation;
@@ -37,9 +32,6 @@ use crate::sessions::Sessions;
 use crate::sessions::guest_cache::{GuestCache, KnownGuest};
 use crate::sessions::key::{KeyHash, session_key};
 use crate::sessions::reservation::Reservation;
-use crate::sessions::shared::Warn;
-use crate::shared::{self, SharedStore};
-use crate::signature::TokenVerifier;
 use crate::validation::{GuestRequest, Rules};
 
 /// Each part of a call ends by the deadline on its own and says what it waited for; this is for the rest.
@@ -114,84 +106,7 @@ pub struct Failed {
     pub audit: String,
 }
 
-/// The sender of a configuration: one HTTP client with its retries and its limiter, which other processes may share.
-pub(crate) fn sender(traffic: &Traffic, limiter: Option<Arc<dyn SharedLimiter>>) -> Arc<Sender> {
-    let limits = Limits { max_in_flight: traffic.max_concurrency, rate_limit: traffic.rate_limit, shared: limiter };
-    Arc::new(Sender::new(Http::new(traffic.settings.clone()), traffic.policy.clone(), limits))
-}
-
 impl Authenticator {
-    /// Nothing is sent before the first call, except for what waits in an outbox on disk; with one, this must be called
-    /// within a Tokio runtime, and fails when its file cannot be had. `on_notice` hears of the outbox, of the CRM
-    /// and of a shared store.
-    pub fn new(config: Config, on_notice: impl Fn(Notice) + Send + Sync + 'static) -> Result<Self, Error> {
-        let Config {
-            credentials, api, web_messaging, traffic, reports, max_sessions, store, preflight_channel, ..
-        } = config;
-        let on_notice: OnNotice = Arc::new(on_notice);
-        let warn: Warn = {
-            let on_notice = Arc::clone(&on_notice);
-            Arc::new(move |text| on_notice(Notice::Store(text)))
-        };
-        let (sessions, shared) = shared::open(store, &credentials.client_secret, max_sessions, Arc::clone(&warn));
-        let limiter = shared.as_ref().map(|shared| shared.limiter(&api.endpoints.guests, &credentials.client_id, warn));
-        let sender = sender(&traffic, limiter);
-        let origins = warm_up::origins(&credentials.token_url, &api.endpoints.guests, &reports);
-        let access_token = shared.as_ref().map(|shared| shared.access_token(&credentials));
-        let client_secret = credentials.client_secret.clone();
-        let oauth = Arc::new(OAuth::new(credentials, Arc::clone(&sender), access_token));
-        let timeout = api.timeout;
-        let uses_token = web_messaging.is_none() || reports.contacts.is_some();
-        let bearer = || BearerSender { sender: Arc::clone(&sender), tokens: Tokens::Managed(Arc::clone(&oauth)) };
-        let api: Arc<dyn GuestApi> = match web_messaging {
-            Some(settings) => Arc::new(WebMessaging::new(&sender, settings, client_secret)),
-            None => Arc::new(Engagements {
-                bearer: bearer(),
-                endpoints: api.endpoints,
-                verifier: TokenVerifier::new(&api.signing_key),
-                timeout: api.timeout,
-            }),
-        };
-        let outbox = reports
-            .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::clone(&on_notice)))
-            .transpose()?;
-        let crm = match (reports.crm, reports.contacts) {
-            (Some((base, timeout)), _) => Some(Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
-            (None, Some(contacts)) => Some(Crm::contacts(bearer(), contacts, on_notice)),
-            (None, None) => None,
-        };
-        let enricher = Enricher {
-            crm,
-            api: Some(Arc::clone(&api)),
-            outbox,
-            auditor: reports.auditor,
-            failed_updates: AtomicU64::new(0),
-        };
-        Ok(Self(Arc::new(Inner {
-            preflight: preflight_channel.then(|| Preflight::new(Arc::clone(&api))),
-            rotation: Rotation::new(
-                Arc::clone(&api),
-                sessions.hasher().clone(),
-                shared.as_ref().map(SharedStore::rotations),
-            ),
-            sessions,
-            guests: GuestCache::default(),
-            call_permits: Semaphore::new(traffic.max_concurrency as usize),
-            traffic,
-            origins,
-            lifecycle: Lifecycle::new(Arc::clone(&sender), enricher.outbox.clone()),
-            timeout,
-            uses_token,
-            sender,
-            enricher,
-            authenticated: AtomicU64::new(0),
-            failures: Failures::default(),
-            oauth,
-            api,
-        })))
-    }
-
     /// Authenticates a guest. Dropping the future ends the call: its request is cancelled and its reservation released.
     pub fn authenticate(
         &self,

@@ -1,22 +1,20 @@
 //! Profile lookup, attributes and reports alone.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::token_manager::guest_api;
 use crate::analytics::Outbox;
-use crate::authenticator::sender;
+use crate::authenticator::assemble::{enricher, sender};
 use crate::bearer::GetToken;
 use crate::config::{EnricherConfig, Rule};
-use crate::crm::Crm;
 use crate::enrich::Enricher;
 use crate::error::Error;
 use crate::guest_api::GuestApi;
 use crate::lifecycle::Lifecycle;
-use crate::notice::{Notice, OnNotice};
+use crate::notice::Notice;
 
 /// Looks profiles up, writes attributes and reports.
 ///
@@ -59,18 +57,7 @@ impl ContextEnricher {
             (Some(_), None) => return Err(required("getAccessToken", "environment")),
             (None, Some(_)) => return Err(required("environment", "getAccessToken")),
         };
-        let on_notice: OnNotice = Arc::new(on_notice);
-        let outbox = reports
-            .webhook
-            .map(|webhook| Outbox::open(Arc::clone(&sender), webhook, reports.outbox, Arc::clone(&on_notice)))
-            .transpose()?;
-        let enricher = Enricher {
-            crm: reports.crm.map(|(base, timeout)| Crm::new(Arc::clone(&sender), &base, timeout, on_notice)),
-            api,
-            outbox,
-            auditor: reports.auditor,
-            failed_updates: AtomicU64::new(0),
-        };
+        let enricher = enricher(reports, &sender, api, None, Arc::new(on_notice))?;
         let lifecycle = Lifecycle::new(sender, enricher.outbox.clone());
         Ok(Self { enricher: Arc::new(enricher), total_timeout: traffic.total_timeout, lifecycle })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authenticator::sender;
+use crate::authenticator::assemble::sender;
 use crate::config::OAuthConfig;
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;

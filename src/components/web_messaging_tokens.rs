@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authenticator::sender;
+use crate::authenticator::assemble::sender;
 use crate::caller::CallContext;
 use crate::config::WebMessagingTokensConfig;
 use crate::error::Error;
