@@ -71,7 +71,7 @@ pub(super) enum Frame {
     /// `SessionResponse`
     Session(Session),
     /// An error that answers one of our frames.
-    Refused(Refusal),
+    Refused(FrameError),
     /// A push that ends the session for this socket: `SessionExpiredEvent`, `ConnectionClosedEvent`, `LogoutEvent`.
     Ended(&'static str),
     /// Our own message or event, taken and sent back.
@@ -99,7 +99,7 @@ pub(super) struct Session {
 
 /// An error in a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct FrameError {
     /// The most telling one of the frame's codes: 401, or one of Genesys' own such as 4017.
     pub(super) code: u16,
     pub(super) text: String,
@@ -147,7 +147,7 @@ fn session(body: &str) -> Option<Session> {
     })
 }
 
-fn refusal(frame: &Members<'_>, code: Option<f64>) -> Refusal {
+fn refusal(frame: &Members<'_>, code: Option<f64>) -> FrameError {
     let body = frame.get("body").map_or("null", serde_json::value::RawValue::get);
     let inner = Members::parse(body);
     let own = inner.as_ref().and_then(|body| body.number("errorCode")).filter(|own| (4000.0..=5000.0).contains(own));
@@ -158,7 +158,7 @@ fn refusal(frame: &Members<'_>, code: Option<f64>) -> Refusal {
         None => frame.string("body").map(std::borrow::Cow::into_owned),
     };
     let wait = inner.as_ref().and_then(|body| body.number("retryAfter")).filter(|wait| *wait >= 0.0);
-    Refusal {
+    FrameError {
         code: if code == RATE_LIMITED { 429 } else { code },
         text: text.unwrap_or_default().chars().take(MAX_TEXT_CHARS).collect(),
         retry_after: wait.and_then(|wait| Duration::try_from_secs_f64(wait).ok()),

@@ -19,7 +19,7 @@ fn written(write: impl FnOnce(&Speaker<'_>) -> Secret) -> Value {
 }
 
 fn refused(code: u16, text: &str, retry_after: Option<u64>) -> Frame {
-    Frame::Refused(Refusal { code, text: text.into(), retry_after: retry_after.map(Duration::from_secs) })
+    Frame::Refused(FrameError { code, text: text.into(), retry_after: retry_after.map(Duration::from_secs) })
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
-use super::frames::{Frame, Refusal, Session, Speaker};
+use super::frames::{Frame, FrameError, Session, Speaker};
 use crate::net::exchange::{Answer, MAX_ANSWER_BYTES};
 use crate::net::fault::Fault;
 use crate::net::web_socket::WebSocketConnection;
@@ -199,7 +199,7 @@ impl Socket {
 }
 
 /// An in-band error as the answer that it is, so that it is judged and repeated as all others are.
-fn refused(refusal: Refusal, handshake: &HeaderMap) -> Fault {
+fn refused(refusal: FrameError, handshake: &HeaderMap) -> Fault {
     let mut headers = HeaderMap::new();
     if let Some(wait) = refusal.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));

@@ -48,7 +48,7 @@ pub(crate) use announced::Announcement;
 pub(crate) use group::RateLimitGroup;
 use known_limit::KnownLimit;
 pub(crate) use permit::Permit;
-use permit::Place;
+use permit::QueuePlace;
 pub(crate) use shared::SharedLimiter;
 use shared_window::SharedWindow;
 pub(crate) use sliding_window::RateLimit;
@@ -176,7 +176,7 @@ impl AdaptiveLimiter {
             }
             state.enqueue(group, ticket, now, deadline)?
         };
-        let _place = Place { queues: &self.state, group, position };
+        let _place = QueuePlace { queues: &self.state, group, position };
         loop {
             let wake_at = {
                 let now = Instant::now();

@@ -12,13 +12,13 @@ use super::state::{LimiterState, Position};
 use crate::sync::lock;
 
 /// A place in line. Leaving it, admitted or not, lets the next one look.
-pub(super) struct Place<'a> {
+pub(super) struct QueuePlace<'a> {
     pub(super) queues: &'a Mutex<LimiterState>,
     pub(super) group: RateLimitGroup,
     pub(super) position: Position,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         lock(self.queues).leave(self.group, self.position);
     }
