@@ -95,3 +95,70 @@ pub(super) fn contacts(fields: &Fields<'_>, environment: &Environment) -> Result
         timeout: defaults::crm_timeout(fields)?,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::config::Config;
+    use crate::error::Error;
+    use crate::oauth::ClientAuthentication;
+
+    fn config(changed: &serde_json::Value) -> Result<Config, Error> {
+        let mut config = json!({"environment": "eu_west_1", "clientId": "id", "clientSecret": "secret", "guestApi": "web-messaging"});
+        for (name, value) in changed.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+        Config::from_json(&config.to_string())
+    }
+
+    fn socket(messaging_url: &str) -> String {
+        config(&json!({"messagingUrl": messaging_url})).unwrap().web_messaging.unwrap().messaging.to_string()
+    }
+
+    #[test]
+    fn the_socket_is_the_regions_or_what_is_given() {
+        let settings = config(&json!({})).unwrap().web_messaging.unwrap();
+        assert_eq!(settings.messaging.as_str(), "wss://webmessaging.mypurecloud.ie/v1");
+        assert_eq!(settings.cdn.as_str(), "https://api-cdn.mypurecloud.ie/");
+        assert_eq!(socket("wss://m.example"), "wss://m.example/v1");
+        assert_eq!(socket("https://m.example/chat"), "wss://m.example/chat");
+        assert_eq!(socket("WS://127.0.0.1:1/v1"), "ws://127.0.0.1:1/v1");
+        for (changed, rule) in [
+            (json!({"messagingUrl": "ws://m.example"}), "messagingUrl must use https"),
+            (json!({"messagingUrl": "wss://m.example/?a=b"}), "messagingUrl must be an http(s) URL without query"),
+            (json!({"messagingUrl": "wss:"}), "messagingUrl must be an absolute"),
+            (json!({"cdnUrl": "cdn"}), "cdnUrl must be an absolute"),
+            (
+                json!({"environment": "acme", "cdnUrl": "https://cdn.example"}),
+                "environment must be a region or an origin",
+            ),
+            (json!({"guestApi": "chat"}), "guestApi must be"),
+            (json!({"origin": "https://shop.example\n"}), "origin must be"),
+        ] {
+            let message = config(&changed).unwrap_err().details().message.clone();
+            assert!(message.starts_with(rule), "{changed}: {message}");
+        }
+    }
+
+    #[test]
+    fn genesys_is_asked_for_tokens_as_its_own_clients_do() {
+        let credentials = config(&json!({})).unwrap().credentials;
+        assert_eq!((credentials.scope, credentials.authentication), (None, ClientAuthentication::Basic));
+        assert_eq!(config(&json!({"scope": "a b"})).unwrap().credentials.scope.as_deref(), Some("a b"));
+        let tutorial = config(&json!({"guestApi": null})).unwrap();
+        assert!(tutorial.web_messaging.is_none());
+        assert_eq!(tutorial.credentials.authentication, ClientAuthentication::Form);
+    }
+
+    #[test]
+    fn contacts_stand_in_for_a_crm() {
+        let tier =
+            |contacts| config(&json!({"contacts": contacts})).unwrap().reports.contacts.map(|contacts| contacts.tier);
+        assert_eq!(tier(json!(true)).as_deref(), Some("tier"));
+        assert_eq!(tier(json!({"tier": "level"})).as_deref(), Some("level"));
+        assert_eq!((tier(json!(false)), tier(json!(null))), (None, None));
+        let crm = config(&json!({"contacts": true, "crmBaseUrl": "https://crm.example"})).unwrap();
+        assert!(crm.reports.contacts.is_none() && crm.reports.crm.is_some());
+    }
+}
