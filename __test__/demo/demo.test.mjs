@@ -112,10 +112,47 @@ describe('the demonstration', () => {
     // A sandbox that keeps no log, by a program around it: it has seen the guests, but no requests.
     const program = join(folder, 'forgetful-sandbox');
     await writeFile(program, `#!/bin/sh\nexec '${binary()}' "$@" --no-log\n`, { mode: 0o755 });
-    const { code, stdout } = await runWith({ GENESYS_GUEST_AUTH_SANDBOX: program }, 'demo.mjs');
-    assert.equal(code, 1, stdout);
-    assert.match(stdout, /^authenticated +27$/m);
-    assert.match(stdout, /^The sandbox saw something else:\n {2}line 1: /m);
+    for (const [args, authenticated] of [
+      [[], 27],
+      [['--web-messaging'], 6],
+    ]) {
+      const { code, stdout } = await runWith({ GENESYS_GUEST_AUTH_SANDBOX: program }, 'demo.mjs', ...args);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, new RegExp(`^authenticated +${authenticated}$`, 'm'));
+      assert.match(stdout, /^The sandbox saw something else:\n {2}\S/m);
+    }
+  });
+
+  test('does the same with web messaging', async () => {
+    const { code, stdout, stderr } = await run('demo.mjs', '--web-messaging');
+    assert.equal(stderr, '');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^guests +10 in .*guests-web-messaging\.jsonl$/m);
+    assert.match(stdout, /^authenticated +6$/m);
+    assert.deepEqual(refusals(stdout), [
+      '6 FORBIDDEN',
+      '7 DUPLICATE_SESSION',
+      '8 VALIDATION_FAILED',
+      '9 VALIDATION_FAILED',
+    ]);
+    assert.match(stdout, /^ {2}line 6 .*allowed domains must have the host of origin/m);
+    assert.match(stdout, /^webhook deliveries +6 of 6 confirmed by the sandbox$/m);
+    assert.match(stdout, /^requests +1 token, 7 sockets, [67] contacts, 2 exchanged, 2 refreshed, 1 revoked$/m);
+    assert.match(stdout, /^The sandbox saw what is reported here\.$/m);
+  });
+
+  test('takes other guests with web messaging, signed in or not', async () => {
+    const guest = { email: 'a@example.com', consent: true, channelId: '6a1f0f5e-0000-4000-8000-000000000001' };
+    const lines = [guest, { ...guest, email: 'b@example.com', signIn: 5 }, { ...guest, signIn: 'too late' }, null];
+    await writeFile(join(folder, 'web.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+    for (const args of [
+      ['--web-messaging', 'web.jsonl'],
+      ['web.jsonl', '--web-messaging'],
+    ]) {
+      const { code, stdout } = await run('demo.mjs', ...args);
+      assert.equal(code, 0, stdout);
+      assert.deepEqual(refusals(stdout), ['3 DUPLICATE_SESSION', '4 VALIDATION_FAILED']);
+    }
   });
 
   test('says in one line that a file cannot be read', async () => {

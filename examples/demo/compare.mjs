@@ -13,13 +13,7 @@ const OVERRIDING = ['customerId', 'tier', 'lastInteraction', 'consentTimestamp',
  * @param {object} run.state the sandbox's state: guests and webhook events
  */
 export function compare({ outcomes, records, requests, state }) {
-  const recordOf = new Map(records.map((record) => [record.guestId, record]));
-  const guests = outcomes
-    .filter(({ result }) => result)
-    .map(({ line, payload, result }) => {
-      const { guestId } = result.guestData;
-      return { line, payload, guestId, analytics: result.analytics, record: recordOf.get(guestId) };
-    });
+  const guests = authenticated(outcomes, records);
   const refused = outcomes.filter(({ result }) => !result);
   const on = (route) => requests.filter((request) => request.route === route);
   return [
@@ -33,8 +27,19 @@ export function compare({ outcomes, records, requests, state }) {
   ];
 }
 
+/** Who was authenticated, each with the audit record of the call. */
+export function authenticated(outcomes, records) {
+  const recordOf = new Map(records.map((record) => [record.guestId, record]));
+  return outcomes
+    .filter(({ result }) => result)
+    .map((outcome) => {
+      const { guestData, analytics } = outcome.result;
+      return { ...outcome, guestId: guestData.guestId, guestData, analytics, record: recordOf.get(guestData.guestId) };
+    });
+}
+
 /** A record for each call, and no address in clear. */
-function* compareRecords(guests, outcomes, records) {
+export function* compareRecords(guests, outcomes, records) {
   for (const { line, payload, record } of guests) {
     if (!record) yield `line ${line}: no audit record`;
     if (record?.email === payload.email) yield `line ${line}: the audit record holds the address in clear`;
@@ -104,7 +109,7 @@ function* compareAttributes(guests, requests) {
 }
 
 /** One event for each guest, word for word what the call returned. A repeated delivery has the same id. */
-function* compareEvents(guests, events) {
+export function* compareEvents(guests, events) {
   const left = groupBy(events, ({ json }) => json?.guestId);
   for (const { line, guestId, analytics } of guests) {
     const own = left.get(guestId) ?? [];
@@ -129,7 +134,7 @@ export function deliveries(events) {
   return new Set(events.map(({ id }) => id)).size;
 }
 
-function groupBy(items, keyOf) {
+export function groupBy(items, keyOf) {
   const groups = new Map();
   for (const item of items) {
     const key = keyOf(item);
@@ -139,7 +144,7 @@ function groupBy(items, keyOf) {
   return groups;
 }
 
-function isSuccess({ status }) {
+export function isSuccess({ status }) {
   return status >= 200 && status < 300;
 }
 

@@ -4,19 +4,32 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The path of the file that the user named, or of the example. */
-export function guestsFile(named) {
+/** What `npm run demo` is told to use the guest API of web messaging. */
+export const WEB_MESSAGING = '--web-messaging';
+
+/**
+ * The guests of the file that the user named, or of an example beside `demo.mjs`: `{ file, guests }`. Where it cannot be
+ * read, the process ends with 2.
+ */
+export async function guestsOf(example) {
+  const named = process.argv.slice(2).find((argument) => argument !== WEB_MESSAGING);
   // npm runs scripts in the package's folder; a file is meant as seen from where the user is.
-  return named
+  const file = named
     ? resolve(process.env.INIT_CWD ?? '', named)
-    : fileURLToPath(new URL('../guests.jsonl', import.meta.url));
+    : fileURLToPath(new URL(`../${example}`, import.meta.url));
+  try {
+    return { file, guests: await readGuests(file) };
+  } catch (error) {
+    console.error(`Cannot read ${file}: ${error.message.split(',')[0]}`);
+    process.exit(2);
+  }
 }
 
 /**
  * The lines that are not empty, each with its number in the file, from 1: `{ line, payload }`, or `{ line, error }` for
  * one that is not JSON.
  */
-export async function readGuests(file) {
+async function readGuests(file) {
   // Unlike toString(), a TextDecoder takes a byte order mark off.
   const text = new TextDecoder().decode(await readFile(file));
   return text
@@ -36,21 +49,21 @@ function parse(content) {
 }
 
 /**
- * Gives one outcome for each guest, in the order of the file: `{ line, payload, result, ms }` when authenticated,
- * `{ line, payload, error, ms }` when refused, and what was no JSON as it came.
+ * Gives one outcome for each guest, in the order of the file: the guest with `result` and `ms` when authenticated, with
+ * `error` and `ms` when refused, and what was no JSON as it came. A guest may have `options` for the call.
  */
 export async function authenticateAll(authenticator, guests, { atOnce, onProgress }) {
   const outcomes = [];
   const lastOf = new Map();
   const queue = guests.values();
 
-  async function authenticate({ line, payload }) {
+  async function authenticate(guest) {
     const started = performance.now();
     try {
-      const result = await authenticator.authenticateGuest(payload);
-      return { line, payload, result, ms: performance.now() - started };
+      const result = await authenticator.authenticateGuest(guest.payload, guest.options);
+      return { ...guest, result, ms: performance.now() - started };
     } catch (error) {
-      return { line, payload, error, ms: performance.now() - started };
+      return { ...guest, error, ms: performance.now() - started };
     }
   }
 

@@ -9,6 +9,19 @@ const MOST_REFUSALS_SHOWN = 100;
 const LONGEST_REASON = 160;
 const REWRITE_EVERY_MS = 50;
 
+/** The sandbox's routes as the summary calls them, in its order. */
+const ROUTES = {
+  token: 'token',
+  create: 'guests',
+  crm: 'CRM',
+  attributes: 'attributes',
+  socket: 'sockets',
+  'contact-lookup': 'contacts',
+  exchange: 'exchanged',
+  'jwt-refresh': 'refreshed',
+  revoke: 'revoked',
+};
+
 /** A new audit file: in `.tmp` below the current folder, or with the system's temporary files where that is read-only. */
 export function openAuditFile() {
   try {
@@ -58,7 +71,6 @@ export function progress(total, out = process.stdout) {
 
 /** The summary of what was seen, as text. */
 export function summary({ outcomes, records, requests, state }, { file, auditPath }) {
-  const count = (route) => requests.filter((request) => request.route === route).length;
   const authenticated = outcomes.filter(({ result }) => result);
   const refused = outcomes.filter(({ error }) => error);
   const times = authenticated.map(({ ms }) => ms).sort((a, b) => a - b);
@@ -70,11 +82,17 @@ export function summary({ outcomes, records, requests, state }, { file, auditPat
     row('latency p50 / p99', times.length > 0 ? `${ms(percentile(times, 50))} / ${ms(percentile(times, 99))}` : 'none'),
     row('audit records', `${records.length} in ${shortPath(auditPath)}`),
     row('webhook deliveries', `${deliveries(state.webhookEvents)} of ${authenticated.length} confirmed by the sandbox`),
-    row(
-      'requests',
-      `${count('token')} token, ${count('create')} guests, ${count('crm')} CRM, ${count('attributes')} attributes`,
-    ),
+    row('requests', requestCounts(requests)),
   ].join('\n');
+}
+
+function requestCounts(requests) {
+  const counts = Object.entries(ROUTES).map(([route, name]) => [
+    requests.filter((request) => request.route === route).length,
+    name,
+  ]);
+  const made = counts.filter(([count]) => count > 0).map(([count, name]) => `${count} ${name}`);
+  return made.join(', ') || 'none';
 }
 
 /** Whether the sandbox saw the same, and each difference in a line of its own. */
@@ -101,9 +119,9 @@ function refusals(refused) {
   return rows;
 }
 
-/** In one line: a validation error as its issues, anything else as its message. */
-function why({ issues, message }) {
-  const text = issues ? issues.map(issueText).join('; ') : message;
+/** In one line: a validation error as its issues, anything else as what to do about it, or as its message. */
+function why({ issues, hint, message }) {
+  const text = issues ? issues.map(issueText).join('; ') : (hint ?? message);
   return text.length > LONGEST_REASON ? `${text.slice(0, LONGEST_REASON)}…` : text;
 }
 
