@@ -1,5 +1,5 @@
-// Runs the code of `docs/web-messaging.md`, each block in the order of the page, as its reader would: against a sandbox in
-// the place of the environment.
+// Runs the code that the documentation shows of web messaging, as its reader would: against a sandbox in the place of the
+// environment.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -11,54 +11,62 @@ import { pkg, root } from '../helpers/setup.mjs';
 const AsyncFunction = (async () => {}).constructor;
 const DEPLOYMENT = '6a1f0f5e-0000-4000-8000-000000000001';
 
-/** A class of the package whose instances speak to the sandbox, whatever environment the page names. */
-const inSandbox = (Class, config, instances) =>
+/** A class of the package that has its configuration from the test as well, and whose instances end with it. */
+const preset = (t, Class, config) =>
   class extends Class {
     constructor(options) {
       super({ ...options, ...config });
-      instances.push(this);
+      t.after(() => this.close());
     }
   };
 
-test('the code of the page runs', async (t) => {
-  const page = await readFile(join(root, 'docs', 'web-messaging.md'), 'utf8');
-  const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
-  assert.equal(blocks.length, 3);
+/** The blocks of JavaScript on a page. */
+async function blocksOf(...path) {
+  const page = await readFile(join(root, ...path), 'utf8');
+  return [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
+}
 
-  const sandbox = await startSandbox({
-    deployments: [{ id: DEPLOYMENT, auth: true, upgrade: true, domains: ['shop.example'] }],
-  });
+/** Runs a block with these names; a module cannot be made of a text, so what it imports is handed in. */
+async function run(code, { classes, ...names }) {
+  const body = code.replace(/^import (\{ \w+ \}) from 'genesys-guest-auth';$/m, 'const $1 = classes;');
+  return await new AsyncFunction('classes', ...Object.keys(names), body)(classes, ...Object.values(names));
+}
+
+test('the code of the page on web messaging runs', async (t) => {
+  const [anonymous, signingIn, trading, ...others] = await blocksOf('docs', 'web-messaging.md');
+  assert.deepEqual(others, []);
+  const deployment = { id: DEPLOYMENT, auth: true, upgrade: true, domains: ['shop.example'] };
+  const sandbox = await startSandbox({ deployments: [deployment] });
   t.after(() => sandbox.close());
-  const instances = [];
-  t.after(() => Promise.all(instances.map((instance) => instance.close())));
   const { environment, clientId, clientSecret } = sandbox.config({ guestApi: 'web-messaging' });
   const config = { environment, clientId, clientSecret, auditLogCallback: () => {} };
   const classes = {
-    GuestAuthenticator: inSandbox(pkg.GuestAuthenticator, config, instances),
-    WebMessagingTokens: inSandbox(pkg.WebMessagingTokens, { environment }, instances),
+    GuestAuthenticator: preset(t, pkg.GuestAuthenticator, config),
+    WebMessagingTokens: preset(t, pkg.WebMessagingTokens, { environment }),
   };
 
-  // A module cannot be made of a text; what it imports is handed in.
-  const run = async (code, names) => {
-    const body = code.replace(/^import (\{ \w+ \}) from 'genesys-guest-auth';$/m, 'const $1 = classes;');
-    const scope = { classes, deploymentId: DEPLOYMENT, ...names };
-    return await new AsyncFunction(...Object.keys(scope), body)(...Object.values(scope));
-  };
-  const [anonymous, signingIn, tokens] = blocks;
-  const before = await run(`${anonymous}\nreturn { authenticator, guest, guestData };`);
+  const before = await run(`${anonymous}\nreturn { authenticator, guest, guestData };`, { classes });
   assert.equal(before.guestData.authenticated, false);
   assert.equal(before.guestData.customAttributes.authMethod, 'guest-api');
 
-  const { signedIn } = await run(`${signingIn}\nreturn { signedIn };`, {
-    ...before,
-    ...(await sandbox.signIn({ subject: 'jane' })),
-  });
-  assert.deepEqual([signedIn.guestData.authenticated, signedIn.guestData.newSession], [true, false]);
+  const jane = await sandbox.signIn({ subject: 'jane' });
+  const { guestData } = await run(`${signingIn}\nreturn signedIn;`, { ...before, ...jane });
+  assert.deepEqual([guestData.authenticated, guestData.newSession], [true, false]);
 
-  await run(tokens, await sandbox.signIn({ subject: 'joe' }));
+  await run(trading, { classes, deploymentId: DEPLOYMENT, ...(await sandbox.signIn({ subject: 'joe' })) });
   const revoked = await sandbox.log({ route: 'revoke' });
   assert.deepEqual(
     revoked.map(({ status }) => status),
     [204, 204],
   );
+});
+
+test('the code of the README on web messaging in the sandbox runs', async (t) => {
+  const [code, ...others] = (await blocksOf('README.md')).filter((block) => block.includes('frameFault'));
+  assert.deepEqual(others, []);
+  const GuestAuthenticator = preset(t, pkg.GuestAuthenticator, { auditLogCallback: () => {} });
+  const sandbox = await run(`${code}\nreturn sandbox;`, { startSandbox, GuestAuthenticator });
+  t.after(() => sandbox.close());
+  const statuses = (await sandbox.log({ route: 'jwt-refresh' })).map(({ status }) => status);
+  assert.deepEqual(statuses, [200]);
 });
