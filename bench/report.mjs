@@ -131,6 +131,35 @@ const lines = {
   },
 };
 
+const FIGURES = [
+  ['main-thread CPU for one guest, µs', 'throughput', 'mainUs'],
+  ['process CPU for one guest, µs', 'throughput', 'processUs'],
+  ['99th percentile of the latency where every endpoint takes 50 ms, ms', 'latency', 'p99'],
+];
+
+/** The five figures of README.md. */
+export function figures({ results }) {
+  const median = (figure) => short(figure.median);
+  const { cold, sessions } = results;
+  const row = (cells) => `| ${cells.join(' | ')} |`;
+  return [
+    row(['median', 'axios', 'undici', 'this package']),
+    row(['---', '---:', '---:', '---:']),
+    ...FIGURES.map(([label, suite, figure]) =>
+      row([label, ...['axios', 'undici', 'package-4'].map((name) => median(results[suite][name][figure]))]),
+    ),
+    row([
+      'token requests for 1,000 concurrent first calls',
+      ...['axios', 'undici', 'package'].map((name) => median(cold[`${name}@1000`].tokenRequests)),
+    ]),
+    row([
+      'memory of one of a million live sessions, bytes',
+      ...['map', 'map', 'package'].map((name) => median(sessions[name]['rss@1000000'])),
+    ]),
+    '',
+  ].join('\n');
+}
+
 /** The run as text. */
 export function report({ machine, rounds, results }) {
   const rows = Object.entries(results).flatMap(([name, data]) => [...lines[name](data)]);

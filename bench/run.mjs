@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { charts } from './charts.mjs';
 import { isPinned, root, startServer } from './lib/processes.mjs';
-import { report } from './report.mjs';
+import { figures, report } from './report.mjs';
 import { suites } from './suites/index.mjs';
 
 const { values } = parseArgs({
@@ -45,17 +45,21 @@ if (!values.quick && values.only === undefined) {
   const folder = join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(run, null, 2)}\n`);
-  for (const [file, svg] of Object.entries(charts(run.results))) writeFileSync(join(folder, file), svg);
-  publish(join(root, 'README.md'));
+  for (const [file, svg] of Object.entries(charts(run.results))) {
+    writeFileSync(join(root, 'docs', `benchmark-${file}`), svg);
+  }
+  publish('docs/benchmark.md', 'bench', report(run));
+  publish('README.md', 'figures', figures(run));
 }
 
-/** Puts the table where the README shows it. */
-function publish(file) {
+/** Puts a table between the marks of a page. */
+function publish(page, mark, table) {
+  const file = join(root, page);
+  const place = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*(<!-- /${mark} -->)`);
   const text = readFileSync(file, 'utf8');
-  const table = report(run).trimEnd();
   writeFileSync(
     file,
-    text.replace(/(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/, (_, begin, end) => `${begin}${table}\n${end}`),
+    text.replace(place, (_, begin, end) => `${begin}${table}${end}`),
   );
 }
 

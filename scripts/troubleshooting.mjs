@@ -14,6 +14,10 @@ An error's \`hint\` is the remedy below, with the facts of the case in the place
 people; programs look at \`code\`, \`status\` and \`cause.code\`. A \`GuestConfigError\` says in its \`message\` which field breaks
 which rule. What each fault comes to, and what is tried again, is in [faults.md](faults.md).
 
+\`\`\`ts
+await authenticator.authenticateGuest(guest).catch((error) => console.error(error.code, error.hint ?? error.message));
+\`\`\`
+
 | symptom | cause | remedy |
 | --- | --- | --- |
 `;

@@ -40,6 +40,14 @@ Written by \`node __test__/faults/document.mjs\` from the table that \`npm test\
 Every cell also proves that no reservation is left behind, that one call makes one guest at most, that after \`close()\` no
 request runs and no connection is open, that no redirect is followed, that bearer tokens reach the API alone, that all
 attempts of one call carry one \`X-Genesys-Request-Id\`, and that the instance goes on working.
+
+The sandbox plays each of them in tests of your own, too:
+
+\`\`\`ts
+await sandbox.fault({ route: 'create', drop: 'after' }); // the guest is made, the answer is lost
+await authenticator.authenticateGuest(guest).catch((error) => console.log(error.code, error.retryable)); // NETWORK false
+await authenticator.authenticateGuest(guest).catch((error) => console.log(error.code)); // CONFLICT
+\`\`\`
 `;
 
 /** What readers should know about an endpoint before its table. */

@@ -115,8 +115,8 @@ export interface HttpOptions {
 }
 
 /**
- * When a failed request is sent again. Only what cannot have happened yet, or may happen twice, is repeated; see the
- * README for the table. A budget shared by the instance stops retry storms.
+ * When a failed request is sent again. Only what cannot have happened yet, or may happen twice, is repeated; see
+ * docs/errors.md for the table. A budget shared by the instance stops retry storms.
  */
 export interface RetryOptions {
   /** Repeats after the first attempt. Rule: a whole number from 0 to 20. Default 3. */
