@@ -66,7 +66,7 @@ describe('blocks run', { concurrency: 2 }, () => {
       if (text.includes('REDIS_URL')) env.REDIS_URL = (await startServer(t)).url;
       // Where it can be had: no other machine can be reached.
       const around = needsSurroundings.skip ? { env: {}, seen: () => [] } : surroundings(t);
-      const args = ['--import', join(here, 'globals.mjs'), join(dist, `${name}.mjs`)];
+      const args = ['--no-deprecation', '--import', join(here, 'globals.mjs'), join(dist, `${name}.mjs`)];
       const { code, stdout, stderr, hung } = await start(process.execPath, args, { env: { ...env, ...around.env } });
       assert.deepEqual({ code, stderr, hung }, { code: 0, stderr: '', hung: false });
       const said = promised(text);
