@@ -125,6 +125,45 @@ describe('an anonymous guest', () => {
   });
 });
 
+describe('a signed-in call that is aborted', () => {
+  const inFlight = async (route) => (await sandbox.counts()).routes[route].inFlight > 0;
+  const asked = async (action) => (await sent()).some((frame) => frame.action === action);
+  const steps = {
+    'while the code is exchanged': [
+      () => sandbox.fault({ route: 'exchange', delayMs: 60_000 }),
+      () => inFlight('exchange'),
+    ],
+    'while the socket is opened': [() => sandbox.fault({ route: 'socket', delayMs: 60_000 }), () => inFlight('socket')],
+    'while the session is asked for': [
+      () => sandbox.frameFault({ action: 'configureAuthenticatedSession', delayMs: 60_000 }),
+      () => asked('configureAuthenticatedSession'),
+    ],
+    'while the conversation is started': [
+      () => sandbox.frameFault({ action: 'onMessage', delayMs: 60_000 }),
+      () => asked('onMessage'),
+    ],
+  };
+  for (const [when, [hold, isThere]] of Object.entries(steps)) {
+    test(`${when} leaves no session and no socket, and spends its code once`, async (t) => {
+      const { auth } = setup(t, { startConversation: true });
+      await hold();
+      const given = payload();
+      const controller = new AbortController();
+      const { code, redirectUri, codeVerifier } = await sandbox.signIn({ subject: given.email });
+      const signIn = { code, redirectUri, codeVerifier };
+      const call = auth.authenticateGuest(given, { signIn, signal: controller.signal });
+      while (!(await isThere()));
+      controller.abort(new Error('enough'));
+      await assert.rejects(call, { message: 'enough' });
+      while ((await sandbox.messagingState()).sockets.length > 0 || (await inFlight('socket')));
+      assert.ok((await sandbox.counts()).routes.exchange.total <= 1);
+      await sandbox.clearFaults();
+      await sandbox.clearFrameFaults();
+      await auth.authenticateGuest(given);
+    });
+  }
+});
+
 describe('a guest who has signed in', () => {
   test('with a code gets a JWT, renews it, and signs out', async (t) => {
     const { auth } = setup(t);
