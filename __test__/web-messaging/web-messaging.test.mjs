@@ -125,6 +125,37 @@ describe('an anonymous guest', () => {
   });
 });
 
+describe('a session', () => {
+  test('is asked for again with the same token where the connection breaks off', async (t) => {
+    const { auth } = setup(t);
+    await sandbox.frameFault({ action: 'configureSession', cut: 'reset' });
+    const { guestData } = await auth.authenticateGuest(payload());
+    const tokens = (await sent()).map(({ token }) => token);
+    assert.deepEqual(tokens, [guestData.token, guestData.token]);
+  });
+
+  test('that can only be read gives way to a new one', async (t) => {
+    const { auth } = setup(t, { startConversation: true });
+    const given = payload();
+    const { guestData } = await auth.authenticateGuest(given);
+    await sandbox.disconnect(guestData.token);
+    const again = await auth.authenticateGuest(given, { token: guestData.token });
+    assert.deepEqual([again.guestData.token, again.guestData.newSession], [guestData.token, true]);
+    assert.ok((await sent()).some(({ action }) => action === 'closeSession'));
+  });
+
+  test('that refuses a sign-in says that the guest must sign in again', async (t) => {
+    const { auth } = setup(t);
+    const given = payload();
+    const { code, redirectUri, codeVerifier } = await sandbox.signIn({ subject: given.email });
+    const error = { code: 403, body: 'Session authentication failed' };
+    await sandbox.frameFault({ action: 'configureAuthenticatedSession', error });
+    const call = auth.authenticateGuest(given, { signIn: { code, redirectUri, codeVerifier } });
+    const { hint } = await failure(call, pkg.GuestForbiddenError, 'FORBIDDEN');
+    assert.match(hint, /sign in again/);
+  });
+});
+
 describe('a signed-in call that is aborted', () => {
   const inFlight = async (route) => (await sandbox.counts()).routes[route].inFlight > 0;
   const asked = async (action) => (await sent()).some((frame) => frame.action === action);
