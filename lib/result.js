@@ -38,6 +38,9 @@ function filler(template) {
   };
 }
 
+/** Where the facts have identifiers. */
+const IDENTIFIERS = [FACT_GUEST_ID, FACT_EMAIL, FACT_CHANNEL_ID];
+
 /**
  * No more of an identifier than audit records show, and no half of a character.
  * @param {any} text
@@ -60,7 +63,7 @@ function resultMaker(templates) {
     facts[FACT_EMAIL] = found[Email];
     facts[FACT_CHANNEL_ID] = found[ChannelId];
     const analytics = /** @type {import('./types/guest').AnalyticsPayload} */ (analyticsOf(facts));
-    for (const place of [FACT_GUEST_ID, FACT_EMAIL, FACT_CHANNEL_ID]) facts[place] = beginning(facts[place]);
+    for (const place of IDENTIFIERS) facts[place] = beginning(facts[place]);
     return { guestData: facts[0], analytics, audit: auditOf(facts) };
   };
 }
