@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::backoff::{self, TRANSIENT_BASE};
@@ -36,6 +37,29 @@ pub(crate) struct SendOptions {
     pub(crate) timeout: Duration,
     /// End of the whole call, with its retries and queueing.
     pub(crate) deadline: Instant,
+}
+
+/// What an attempt can bring.
+pub(crate) trait Success: Sized {
+    /// Itself, but an answer that refuses is a fault.
+    fn judged(self) -> Result<Self, Fault> {
+        Ok(self)
+    }
+
+    /// Those of an answer.
+    fn headers(&self) -> Option<&HeaderMap> {
+        None
+    }
+}
+
+impl Success for Answer {
+    fn judged(self) -> Result<Self, Fault> {
+        if self.is_success() { Ok(self) } else { Err(Fault::Status(self.into())) }
+    }
+
+    fn headers(&self) -> Option<&HeaderMap> {
+        Some(&self.headers)
+    }
 }
 
 /// Sends requests and repeats them where that is safe.
@@ -77,8 +101,7 @@ impl Sender {
     pub(crate) async fn once(&self, options: SendOptions, build: impl Fn() -> Exchange) -> Result<Answer, Failure> {
         let SendOptions { operation, timeout, deadline } = options;
         let failed = |fault| failure(options, fault, 1, None);
-        let answer = self.http.send(build, operation, timeout, deadline).await.map_err(failed)?;
-        if answer.is_success() { Ok(answer) } else { Err(failed(Fault::Status(answer.into()))) }
+        self.http.send(build, operation, timeout, deadline).await.and_then(Answer::judged).map_err(failed)
     }
 
     /// Sends until there is a 2xx answer, with the number of requests that it took, or no point in going on. `build` makes the
@@ -102,13 +125,10 @@ impl Sender {
     }
 
     /// The same for an exchange of another kind.
-    pub(crate) async fn send_by<F>(
-        &self,
-        options: SendOptions,
-        attempt: impl Fn() -> F,
-    ) -> Result<(Answer, u32), Failure>
+    pub(crate) async fn send_by<T, F>(&self, options: SendOptions, attempt: impl Fn() -> F) -> Result<(T, u32), Failure>
     where
-        F: Future<Output = Result<Answer, Fault>>,
+        T: Success,
+        F: Future<Output = Result<T, Fault>>,
     {
         let ticket = options.operation.limit.map(|group| (group, self.limiter.ticket()));
         let mut attempts = 0;
@@ -136,15 +156,14 @@ impl Sender {
                 None => None,
             };
             attempts += 1;
-            let fault = match attempt().await {
-                Ok(answer) if answer.is_success() => {
+            let fault = match attempt().await.and_then(T::judged) {
+                Ok(success) => {
                     if let Some(permit) = permit {
-                        permit.accepted(self.announcement(&answer));
+                        permit.accepted(success.headers().and_then(|headers| self.announcement(headers)));
                     }
                     self.budget.refund(paid);
-                    return Ok((answer, attempts));
+                    return Ok((success, attempts));
                 }
-                Ok(answer) => Fault::Status(answer.into()),
                 Err(fault) => fault,
             };
             if matches!(fault, Fault::Queued { .. }) {
@@ -163,7 +182,7 @@ impl Sender {
                 }
             } else if let Some(permit) = permit {
                 match &fault {
-                    Fault::Status(answer) => permit.accepted(self.announcement(answer)),
+                    Fault::Status(answer) => permit.accepted(self.announcement(&answer.headers)),
                     Fault::Unreached { .. } | Fault::Setup(_) => permit.unsent(),
                     _ => {}
                 }
@@ -179,8 +198,8 @@ impl Sender {
         }
     }
 
-    fn announcement(&self, answer: &Answer) -> Option<Announcement> {
-        Announcement::parse(&answer.headers, self.policy.max_retry_after)
+    fn announcement(&self, headers: &HeaderMap) -> Option<Announcement> {
+        Announcement::parse(headers, self.policy.max_retry_after)
     }
 
     /// Whether to try again and after which wait. `done` repeats have been made.

@@ -15,12 +15,13 @@ pub(crate) mod guest;
 pub(crate) mod sign_in;
 pub(crate) mod socket;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -32,14 +33,13 @@ use crate::error::Error;
 use crate::guest::{Guest, Refreshed};
 use crate::guest_options::SignIn;
 use crate::json::{Members, spread};
-use crate::net::exchange::{Answer, host_of, server_time};
+use crate::net::exchange::{host_of, server_time};
 use crate::net::fault::{Failure, Fault};
 use crate::net::limiter::RateLimitGroup;
 use crate::net::operation::{BodyStyle, ConnectionPool, Operation, RetrySafety, no_other_throttle};
-use crate::net::retry::{SendOptions, Sender};
+use crate::net::retry::{SendOptions, Sender, Success};
 use crate::net::web_socket::Handshake;
 use crate::secret::Secret;
-use crate::sync::lock;
 use crate::validation::{GuestRequest, Issues, Key, Problem, Rules, is_deployment_id};
 use attributes::{CustomAttributes, MAX_BYTES};
 use deployment::Deployments;
@@ -89,12 +89,7 @@ pub(crate) struct WebMessaging {
     settings: WebMessagingSettings,
 }
 
-/// How far an attempt came.
-struct Attempt {
-    session: Option<OpenSession>,
-    /// Whether the socket stood.
-    is_in_band: bool,
-}
+impl Success for OpenSession {}
 
 impl WebMessaging {
     pub(crate) fn new(sender: &Arc<Sender>, settings: WebMessagingSettings, client_secret: Secret) -> Self {
@@ -171,29 +166,22 @@ impl WebMessaging {
         url.query_pairs_mut()
             .append_pair("deploymentId", speaker.deployment_id)
             .append_pair("application", APPLICATION);
-        let attempt = Mutex::new(Attempt { session: None, is_in_band: false });
-        let sent = self
-            .sender
-            .send_by(options, || async {
-                lock(&attempt).is_in_band = false;
-                let handshake = Handshake::new(&url, self.settings.origin.as_ref()).map_err(Fault::Setup)?;
-                let connection = self.sender.connect(&handshake, options).await?;
-                lock(&attempt).is_in_band = true;
-                let started = Instant::now();
-                let until = context.deadline.min(started + self.settings.timeout);
-                let opened = OpenSession::open(connection, speaker, grant.map(|grant| &grant.jwt));
-                let Ok(opened) = timeout_at(until, opened).await else {
-                    return Err(Fault::TimedOut { host: host_of(&url), after: started.elapsed() });
-                };
-                lock(&attempt).session = Some(opened?);
-                Ok(Answer { status: 200, headers: HeaderMap::new(), body: bytes::Bytes::new() })
-            })
-            .await;
-        let Attempt { session, is_in_band } = attempt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match (sent, session) {
-            (Err(failure), _) => Err((failure, is_in_band)),
-            (Ok(_), Some(session)) => Ok(session),
-            (Ok(_), None) => unreachable!("an attempt succeeds with a session"),
+        let is_in_band = AtomicBool::new(false);
+        let attempt = || async {
+            is_in_band.store(false, Ordering::Relaxed);
+            let handshake = Handshake::new(&url, self.settings.origin.as_ref()).map_err(Fault::Setup)?;
+            let connection = self.sender.connect(&handshake, options).await?;
+            is_in_band.store(true, Ordering::Relaxed);
+            let started = Instant::now();
+            let until = context.deadline.min(started + self.settings.timeout);
+            let opened = OpenSession::open(connection, speaker, grant.map(|grant| &grant.jwt));
+            timeout_at(until, opened)
+                .await
+                .unwrap_or_else(|_| Err(Fault::TimedOut { host: host_of(&url), after: started.elapsed() }))
+        };
+        match self.sender.send_by(options, attempt).await {
+            Ok((session, _)) => Ok(session),
+            Err(failure) => Err((failure, is_in_band.into_inner())),
         }
     }
 

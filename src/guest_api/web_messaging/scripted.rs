@@ -1,6 +1,7 @@
 //! A server that does on each connection what a test says, also what no decent server does.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +20,7 @@ use crate::net::client::Http;
 use crate::net::limiter::Limits;
 use crate::net::retry::Policy;
 use crate::net::settings::{ProxyChoice, Settings};
+use crate::sync::lock;
 
 /// One connection.
 pub(super) enum Turn {

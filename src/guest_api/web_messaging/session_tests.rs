@@ -7,6 +7,7 @@ use super::scripted::*;
 use super::*;
 use crate::error::Code;
 use crate::guest_options::GuestOptions;
+use crate::sync::lock;
 
 #[tokio::test]
 async fn an_anonymous_guest_gets_a_session_whatever_else_is_said_before() {

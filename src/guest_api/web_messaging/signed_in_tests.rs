@@ -5,6 +5,7 @@ use super::*;
 use crate::error::Code;
 use crate::guest_options::{GuestOptions, SignIn};
 use crate::hint::Hint;
+use crate::sync::lock;
 
 #[tokio::test]
 async fn a_code_becomes_a_jwt_and_one_that_has_ended_is_refreshed() {
