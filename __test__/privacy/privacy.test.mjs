@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { assertFree, listen, seen } from '../helpers/canaries.mjs';
 import { run } from '../helpers/children.mjs';
 import { failure, guest, pkg, setup } from '../helpers/setup.mjs';
 
@@ -28,26 +29,6 @@ const personal = {
 };
 const persons = ['Canary.Local', 'canary.local', 'Canary Name', 'Canary Attribute', 'Canary Profile'];
 
-function assertFree(text, words, where) {
-  for (const word of words) {
-    const at = text.indexOf(word);
-    if (at >= 0) assert.fail(`${where} shows ${word}: …${text.slice(Math.max(0, at - 200), at + 100)}…`);
-  }
-}
-
-/** All that can be seen of a value. */
-function seen(value) {
-  const options = { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true, maxStringLength: null };
-  const parts = [inspect(value, options), inspect(value), String(value?.stack), String(value?.message)];
-  for (let cause = value?.cause; cause; cause = cause.cause) parts.push(inspect(cause, options), String(cause.stack));
-  try {
-    parts.push(JSON.stringify(value) ?? '');
-  } catch {
-    // A cycle: what it holds is in the inspection.
-  }
-  return parts.join('\n');
-}
-
 /** Everything that the request held, as a careless gateway puts it into an error page. */
 function echo({ headers, body, url }, form) {
   const text = `${url} ${JSON.stringify(headers)} ${body}`;
@@ -67,13 +48,7 @@ const FORMS = ['text', 'html', 'json', 'nested', 'slashes', 'token', 'lower', 'c
 
 /** An authenticator full of canaries. Everything that it says is kept in `said`. */
 async function canaries(t, config = {}) {
-  const said = [];
-  for (const method of ['log', 'info', 'warn', 'error', 'debug']) {
-    t.mock.method(console, method, (...args) => said.push(args.map((arg) => inspect(arg)).join(' ')));
-  }
-  const note = (warning) => said.push(seen(warning));
-  process.on('warning', note);
-  t.after(() => process.off('warning', note));
+  const said = listen(t);
   const context = await setup(t, {
     crm: true,
     webhook: true,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startSandbox } from 'genesys-guest-auth/testing';
-import { run } from '../helpers/children.mjs';
+import { allSucceed } from '../helpers/redis/crowd.mjs';
 import { needsRedis } from '../helpers/redis/processes.mjs';
 import { startServer } from '../helpers/redis/server.mjs';
 
@@ -24,23 +24,7 @@ describe('one known rate limit for many processes', needsRedis, () => {
         sessionStore: { redis: { url: redis.url } },
         rateLimit: RATE_LIMIT,
       };
-      const children = Array.from({ length: PROCESSES }, (_, number) =>
-        run(
-          `
-          const auth = new pkg.GuestAuthenticator({ ...config, auditLogCallback: () => {} });
-          const emails = Array.from({ length: ${CALLS} }, (_, call) => 'p${number}-' + call + '@example.com');
-          Promise.allSettled(emails.map((email) => auth.authenticateGuest(guest({ email })))).then(async (outcomes) => {
-            await auth.close();
-            const errors = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason.message);
-            console.log(JSON.stringify(errors));
-          });`,
-          { config },
-        ),
-      );
-      for (const { code, stdout, stderr } of await Promise.all(children)) {
-        assert.equal(code, 0, stderr);
-        assert.deepEqual(JSON.parse(stdout), []);
-      }
+      await allSucceed(config, PROCESSES, CALLS);
       const { total, byStatus } = (await sandbox.counts()).routes.create;
       assert.equal(byStatus[429] ?? 0, 0);
       assert.equal(total, PROCESSES * CALLS);

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startSandbox } from 'genesys-guest-auth/testing';
 import { run } from '../helpers/children.mjs';
+import { allSucceed } from '../helpers/redis/crowd.mjs';
 import { needsRedis } from '../helpers/redis/processes.mjs';
 import { startServer } from '../helpers/redis/server.mjs';
 import { guest, pkg, until } from '../helpers/setup.mjs';
@@ -42,23 +43,7 @@ describe('one rate limit for many processes', needsRedis, () => {
     await sandbox.reset();
     await sandbox.limit(LIMIT);
     const config = await configFor(t);
-    const children = Array.from({ length: PROCESSES }, (_, number) =>
-      run(
-        `
-        const auth = new pkg.GuestAuthenticator({ ...config, auditLogCallback: () => {} });
-        const payloads = Array.from({ length: ${CALLS} }, (_, call) => guest({ email: 'p${number}-' + call + '@example.com' }));
-        Promise.allSettled(payloads.map((payload) => auth.authenticateGuest(payload))).then(async (outcomes) => {
-          await auth.close();
-          const errors = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason.message);
-          console.log(JSON.stringify(errors));
-        });`,
-        { config },
-      ),
-    );
-    for (const { code, stdout, stderr } of await Promise.all(children)) {
-      assert.equal(code, 0, stderr);
-      assert.deepEqual(JSON.parse(stdout), []);
-    }
+    await allSucceed(config, PROCESSES, CALLS);
     const { total, byStatus } = (await sandbox.counts()).routes.create;
     assert.equal(total - byStatus[429], PROCESSES * CALLS);
     const wasted = byStatus[429] / total;

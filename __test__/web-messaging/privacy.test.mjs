@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { inspect } from 'node:util';
+import { assertFree, listen, seen } from '../helpers/canaries.mjs';
 import { pkg } from '../helpers/setup.mjs';
 
 const { startSandbox } = createRequire(import.meta.url)('../../lib/testing/index.js');
@@ -40,30 +40,9 @@ before(async () => {
 after(() => sandbox.close());
 beforeEach(() => sandbox.reset());
 
-/** All that can be seen of a value. */
-function seen(value) {
-  const options = { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true, maxStringLength: null };
-  const parts = [inspect(value, options), String(value?.stack), String(value?.message), JSON.stringify(value) ?? ''];
-  for (let cause = value?.cause; cause; cause = cause.cause) parts.push(inspect(cause, options), String(cause.stack));
-  return parts.join('\n');
-}
-
-function assertFree(text, words, where) {
-  for (const word of words) {
-    const at = text.indexOf(word);
-    if (at >= 0) assert.fail(`${where} shows ${word}: …${text.slice(Math.max(0, at - 200), at + 100)}…`);
-  }
-}
-
 /** An authenticator, and everything that it says to the console, in warnings and in audit records. */
 function watched(t, config = {}) {
-  const said = [];
-  for (const method of ['log', 'info', 'warn', 'error', 'debug']) {
-    t.mock.method(console, method, (...args) => said.push(args.map((arg) => inspect(arg)).join(' ')));
-  }
-  const note = (warning) => said.push(seen(warning));
-  process.on('warning', note);
-  t.after(() => process.off('warning', note));
+  const said = listen(t);
   const options = {
     guestApi: 'web-messaging',
     clientSecret: CLIENT_SECRET,
